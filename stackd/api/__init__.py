@@ -1,0 +1,1 @@
+"""The APIs: thin faces over ``core``."""

@@ -1,0 +1,1 @@
+"""The metadata API: routes, schemas, views, faults."""

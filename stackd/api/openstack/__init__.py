@@ -1,0 +1,1 @@
+"""The openstack API: routes, schemas, views, faults."""

@@ -1,0 +1,1 @@
+"""The openstack compute API: routes, schemas, views, faults."""

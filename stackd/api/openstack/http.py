@@ -1,0 +1,190 @@
+"""The web layer of every OpenStack API: one decorator from a Klein route to a call and back.
+
+A service is a class with ``app = Klein()``, deriving :class:`Service`; its methods are ``@app.route``d and
+decorated with :func:`operation`. The decorator finds the caller, parses and validates the body, renders the
+answer, and turns every error into a fault in the service's vocabulary.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from typing import Any, ClassVar
+
+import jsonschema
+import orjson
+from attrs import field, frozen
+from klein import Klein
+from twisted.internet import defer
+from twisted.logger import Logger
+from twisted.web.http import Request
+from werkzeug.exceptions import HTTPException
+
+from stackd import errors
+from stackd.api.openstack import faults
+from stackd.interfaces.identity import IIdentity
+from stackd.model.callers import Caller
+
+log = Logger()
+MAX_BODY = 1 << 20
+NOBODY = Caller(user_id="", user_name="", project_id="", project_name="", roles=frozenset(), request_id="")
+
+
+@frozen(kw_only=True)
+class Call:
+    """One request, parsed. ``query`` keeps order and repeats; ``body`` is the JSON value or None.
+
+    ``base`` is scheme and host as the client wrote them, for links; ``version`` the negotiated microversion
+    as (major, minor) where the service has them.
+    """
+
+    caller: Caller
+    method: str
+    path: str
+    base: str
+    query: tuple[tuple[str, str], ...]
+    body: Any = None
+    version: tuple[int, int] = (2, 1)
+    raw: Request = field(repr=False, eq=False)
+
+    def arg(self, name: str, default: str | None = None) -> str | None:
+        """The last value of a query argument."""
+        return next((value for key, value in reversed(self.query) if key == name), default)
+
+    def args(self, name: str) -> tuple[str, ...]:
+        """All values of a query argument."""
+        return tuple(value for key, value in self.query if key == name)
+
+
+@frozen
+class Answer:
+    """What a handler returns: a JSON body (None for an empty one), a status and extra headers."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+Handler = Callable[..., Awaitable[Answer]]
+
+
+class Service:
+    """Base of a service: who finds callers, and how its errors look."""
+
+    app: ClassVar[Klein]
+    render: ClassVar[faults.Render] = staticmethod(faults.compute)
+
+    def __init__(self, identity: IIdentity) -> None:
+        """``identity`` knows callers by their tokens."""
+        self.identity = identity
+
+    def negotiate(self, request: Request) -> tuple[int, int]:
+        """The microversion of a request; services without microversions leave it as it is."""
+        return (2, 1)
+
+    def version_headers(self, version: tuple[int, int]) -> Mapping[str, str]:
+        """Headers that tell the microversion of the answer."""
+        return {}
+
+
+def operation(schema: Mapping[str, Any] | None = None, *, public: bool = False,
+              raw_body: bool = False) -> Callable[[Handler], Any]:
+    """Decorate a route: ``async def handler(self, call, **path_arguments) -> Answer``.
+
+    ``schema`` is the JSON schema of the body (None: no body is read); ``public`` needs no token, but looks at
+    one that is there never; ``raw_body`` leaves the body to the handler.
+    """
+    validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()) if schema else None
+
+    def decorate(handler: Handler) -> Any:
+        @wraps(handler)
+        def respond(self: Service, request: Request, **kwargs: str) -> "defer.Deferred[bytes]":
+            return defer.ensureDeferred(_respond(self, request, handler, validator, public, raw_body, kwargs))
+        return respond
+
+    return decorate
+
+
+async def _respond(service: Service, request: Request, handler: Handler, validator: Any, public: bool,
+                   raw_body: bool, kwargs: dict[str, str]) -> bytes:
+    request_id = f"req-{uuid.uuid4()}"
+    request.setHeader("x-openstack-request-id", request_id)
+    version = (2, 1)
+    try:
+        version = service.negotiate(request)
+        caller = NOBODY if public else await _caller(service, request, request_id)
+        body = _body(request, validator) if validator and not raw_body else None
+        call = Call(caller=caller, method=request.method.decode(), path=request.path.decode("utf-8", "replace"),
+                    base=base_url(request), query=_query(request), body=body, version=version, raw=request)
+        answer = await handler(service, call, **kwargs)
+    except Exception as error:
+        answer = fault(service, error, request_id)
+    return write(request, answer, service.version_headers(version))
+
+
+def fault(service: Service, error: Exception, request_id: str) -> Answer:
+    """Any error as an answer in the service's vocabulary; what is not of our tree is a defect and logged."""
+    if not isinstance(error, errors.StackdError):
+        log.failure("request {request_id} failed", request_id=request_id)
+        error = errors.Internal(f"An unexpected error occurred ({request_id}).")
+    status, body = service.render(error)
+    # Keystone's clients look for the challenge; the others do not mind it.
+    headers = {"WWW-Authenticate": "Keystone uri=\"/identity/v3\""} if status == 401 else {}
+    return Answer(body, status, headers)
+
+
+def write(request: Request, answer: Answer, extra: Mapping[str, str]) -> bytes:
+    """Set status and headers, return the body for Klein to write."""
+    request.setResponseCode(answer.status)
+    for name, value in {**extra, **answer.headers}.items():
+        request.setHeader(name, value)
+    if answer.body is None:
+        return b""
+    if isinstance(answer.body, bytes):
+        return answer.body
+    request.setHeader("Content-Type", "application/json")
+    return orjson.dumps(answer.body)
+
+
+def handle_http_errors(app: Klein) -> None:
+    """Make a Klein app answer unknown paths and methods in its service's vocabulary; call once per app."""
+    app._url_map.strict_slashes = False
+
+    @app.handle_errors(HTTPException)  # type: ignore[untyped-decorator]
+    def refused(self: Service, request: Request, failure: Any) -> bytes:
+        code = failure.value.code
+        error: errors.StackdError = errors.MethodNotAllowed("The method is not allowed for this resource.") \
+            if code == 405 else errors.NotFound("resource", request.path.decode("utf-8", "replace"))
+        return write(request, fault(self, error, ""), {})
+
+
+def base_url(request: Request) -> str:
+    """Scheme and host as the client wrote them."""
+    host = request.getHeader("host") or "localhost"
+    return f"{'https' if request.isSecure() else 'http'}://{host}"
+
+
+async def _caller(service: Service, request: Request, request_id: str) -> Caller:
+    token = request.getHeader("x-auth-token")
+    if not token:
+        raise errors.NotAuthenticated("The request you have made requires authentication.")
+    return await service.identity.caller_of_token(token, request_id)
+
+
+def _query(request: Request) -> tuple[tuple[str, str], ...]:
+    return tuple((key.decode("utf-8", "replace"), value.decode("utf-8", "replace"))
+                 for key, values in (request.args or {}).items() for value in values)
+
+
+def _body(request: Request, validator: Any) -> Any:
+    raw = request.content.read(MAX_BODY + 1) if request.content else b""
+    if len(raw) > MAX_BODY:
+        raise errors.PayloadTooLarge("The request body is larger than 1 MiB.", remedy="Send less.")
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise errors.Malformed(f"Malformed request body: {error}") from None
+    problem = next(iter(sorted(validator.iter_errors(body), key=lambda e: list(map(str, e.path)))), None)
+    if problem is not None:
+        where = "/".join(map(str, problem.path)) or "the body"
+        raise errors.InvalidValue(where, problem.message)
+    return body

@@ -1,0 +1,1 @@
+"""The openstack identity API: routes, schemas, views, faults."""

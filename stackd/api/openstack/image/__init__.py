@@ -1,0 +1,1 @@
+"""The openstack image API: routes, schemas, views, faults."""

@@ -1,0 +1,1 @@
+"""The openstack network API: routes, schemas, views, faults."""

@@ -1,0 +1,32 @@
+"""Who asks: the authenticated caller of a use case."""
+
+from attrs import frozen
+
+ADMIN = "admin"
+MEMBER = "member"
+READER = "reader"
+ROLES = (ADMIN, MEMBER, READER)
+
+
+@frozen(kw_only=True)
+class Caller:
+    """An authenticated user acting in one project, with the id of the request.
+
+    ``project_id`` is empty for an unscoped token; ``roles`` are those held in the project
+    (``admin`` anywhere makes an admin of the cloud, as in Cactus' cloudadmin).
+    ``request_id`` is ``req-`` and a dashed UUID; it is stored with every event the request causes.
+    """
+
+    user_id: str
+    user_name: str
+    project_id: str
+    project_name: str
+    roles: frozenset[str]
+    request_id: str
+    account: str = ""
+    """The project's 12-digit EC2 account number."""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller may see and do everything."""
+        return ADMIN in self.roles

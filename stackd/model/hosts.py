@@ -1,0 +1,53 @@
+"""Hosts: capacity, usage and whether their workers are alive."""
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class HostCapacity:
+    """What a hypervisor can carry; memory in MiB, disk in GiB."""
+
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    hypervisor_type: str = "fake"
+    hypervisor_version: int = 1
+    """major * 1000000 + minor * 1000 + release, as libvirt counts."""
+    architecture: str = "x86_64"
+    virt_type: str = "fake"
+    """``kvm``, ``qemu`` or ``fake``."""
+    hypervisor_hostname: str = ""
+
+
+@frozen(kw_only=True)
+class Host:
+    """One compute host as the scheduler and the admin see it; ``used_*`` count what is claimed.
+
+    ``last_seen`` is the last fetch of its compute worker in epoch seconds of database time; ``alive`` says
+    whether that is recent enough for placements. ``fetched`` keys no decision beside that.
+    """
+
+    id: str
+    name: str
+    zone: str
+    enabled: bool = True
+    disabled_reason: str = ""
+    capacity: HostCapacity
+    used_vcpus: int = 0
+    used_memory_mib: int = 0
+    used_disk_gib: int = 0
+    instances: int = 0
+    last_seen: float = 0.0
+    alive: bool = False
+
+
+@frozen(kw_only=True)
+class WorkerContact:
+    """When a worker of a host (or a control daemon) was last heard of; epoch seconds of database time."""
+
+    host: str
+    worker: str
+    """``compute``, ``network``, ``volume``, ``scheduler``, ``conductor``."""
+    session: int
+    last_seen: float
+    alive: bool

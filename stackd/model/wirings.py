@@ -1,0 +1,87 @@
+"""What a network driver takes and shows: the wiring of one host."""
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from stackd.model.groups import SecurityGroupRule
+from stackd.model.networks import Subnet
+
+
+@frozen(kw_only=True)
+class NetworkWiring:
+    """A network this host takes part in: a bridge, DHCP and router advertisement for its subnets, SNAT."""
+
+    id: str
+    generation: int
+    bridge: str
+    mtu: int
+    segment: int = 0
+    subnets: tuple[Subnet, ...] = field(default=(), converter=tuple)
+
+
+@frozen(kw_only=True)
+class PortWiring:
+    """One interface: anti-spoofing, a DHCP reservation, and its groups. ``addresses`` are its fixed ones.
+
+    ``hostname`` is what DHCP hands out. ``generation`` is the port's.
+    """
+
+    id: str
+    generation: int
+    network_id: str
+    tap: str
+    mac: str
+    addresses: tuple[str, ...] = field(converter=tuple)
+    hostname: str = ""
+    instance_id: str = ""
+    group_ids: tuple[str, ...] = field(default=(), converter=tuple)
+    port_security: bool = True
+
+
+@frozen(kw_only=True)
+class FloatingWiring:
+    """A public address to be answered for on this host and led to ``fixed_ip`` of ``port_id``."""
+
+    id: str
+    generation: int
+    address: str
+    port_id: str
+    fixed_ip: str
+
+
+@frozen(kw_only=True)
+class GroupWiring:
+    """A group's rules, and the fixed addresses of the members of every group the rules refer to.
+
+    ``members`` maps a remote group's id to the addresses (both families) of its ports on all hosts.
+    """
+
+    id: str
+    generation: int
+    rules: tuple[SecurityGroupRule, ...] = field(default=(), converter=tuple)
+    members: Mapping[str, tuple[str, ...]] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class WiringChange:
+    """What to bring about, in one atomic ruleset: ensure these, remove those ids, leave all else alone."""
+
+    networks: tuple[NetworkWiring, ...] = field(default=(), converter=tuple)
+    ports: tuple[PortWiring, ...] = field(default=(), converter=tuple)
+    floating_ips: tuple[FloatingWiring, ...] = field(default=(), converter=tuple)
+    groups: tuple[GroupWiring, ...] = field(default=(), converter=tuple)
+    remove_networks: tuple[str, ...] = field(default=(), converter=tuple)
+    remove_ports: tuple[str, ...] = field(default=(), converter=tuple)
+    remove_floating_ips: tuple[str, ...] = field(default=(), converter=tuple)
+    remove_groups: tuple[str, ...] = field(default=(), converter=tuple)
+
+
+@frozen(kw_only=True)
+class ObservedWiring:
+    """What stands on this host now: id -> generation wired, for each kind."""
+
+    networks: Mapping[str, int] = field(factory=dict)
+    ports: Mapping[str, int] = field(factory=dict)
+    floating_ips: Mapping[str, int] = field(factory=dict)
+    groups: Mapping[str, int] = field(factory=dict)

@@ -1,0 +1,1 @@
+"""Plans: one table per resource, desired x observed -> the one next step."""

@@ -1,0 +1,47 @@
+"""The metadata and column shapes all tables share.
+
+Ids are char(32) hex, times double precision epoch seconds, structured values JSON text.
+"""
+
+from typing import Any
+
+import orjson
+from sqlalchemy import CHAR, Column, Double, MetaData, String, Text
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+})
+
+Id = CHAR(32)
+Name = String(255)
+Seconds = Double(53)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as text, parsed by orjson; never queried inside SQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        """Text for the database; None stays NULL."""
+        return None if value is None else orjson.dumps(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        """The value again."""
+        return None if value is None else orjson.loads(value)
+
+
+def id_column() -> Column[str]:
+    """The primary key of a resource."""
+    return Column("id", Id, primary_key=True)
+
+
+def times() -> tuple[Column[float], Column[float]]:
+    """``created_at`` and ``updated_at``."""
+    return (Column("created_at", Seconds, nullable=False, default=0.0),
+            Column("updated_at", Seconds, nullable=False, default=0.0))
