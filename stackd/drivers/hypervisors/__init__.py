@@ -1,0 +1,1 @@
+"""Hypervisor drivers: ``fake`` (guests in memory) and ``libvirt`` (QEMU guests by a libvirtd)."""
