@@ -1,0 +1,1 @@
+"""Where image bytes are kept: one driver of ``IImageStore`` a file."""
