@@ -24,7 +24,7 @@ class Host:
     """One compute host as the scheduler and the admin see it; ``used_*`` count what is claimed.
 
     ``last_seen`` is the last fetch of its compute worker in epoch seconds of database time; ``alive`` says
-    whether that is recent enough for placements. ``fetched`` keys no decision beside that.
+    whether that is recent enough for placements.
     """
 
     id: str
@@ -33,6 +33,10 @@ class Host:
     enabled: bool = True
     disabled_reason: str = ""
     capacity: HostCapacity
+    vcpus: int = 0
+    """What may be claimed, over-commitment included; likewise memory and disk."""
+    memory_mib: int = 0
+    disk_gib: int = 0
     used_vcpus: int = 0
     used_memory_mib: int = 0
     used_disk_gib: int = 0

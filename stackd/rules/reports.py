@@ -1,0 +1,70 @@
+"""What a host's report makes of an instance: pure, idempotent, and deaf to hosts that do not own the row."""
+
+from attrs import evolve, frozen
+
+from stackd.model.assignments import InstanceReport
+from stackd.model.instances import GuestState, Instance, InstanceDesired, OnLaunchFault
+
+
+@frozen(kw_only=True)
+class Applied:
+    """The instance after a report, and the words for its history ('' when nothing worth telling changed)."""
+
+    instance: Instance
+    action: str = ""
+    reason: str = ""
+    ended: bool = False
+    """It was observed gone for the first time: its capacity, ports and addresses are to be freed."""
+    restamp: bool = False
+    """Desired changed: its host must look again."""
+
+
+def owned_by(instance: Instance, host: str, report: InstanceReport) -> bool:
+    """Whether this host may speak about this row now."""
+    return instance.host == host and instance.placement_epoch == report.epoch
+
+
+def applied(instance: Instance, report: InstanceReport, now: float) -> Applied:
+    """The instance with what was observed; ``now`` is the time of the transaction."""
+    if instance.ended_at is not None:
+        return Applied(instance=instance)
+    after = evolve(instance, observed=report.observed)
+    if after.observed.state is GuestState.RUNNING and after.launched_at is None:
+        after = evolve(after, launched_at=now)
+    if report.fault is not None and report.fault.generation == instance.generation:
+        return _faulted(evolve(after, fault=report.fault), now)
+    if instance.desired is InstanceDesired.DELETED:
+        return _deleting(after, now)
+    if report.powered_off_itself and _was_ours_to_keep(instance, report):
+        after = evolve(after, desired=InstanceDesired.STOPPED, generation=instance.generation + 1, updated_at=now)
+        return Applied(instance=after, action="stop", reason="The guest powered itself off.", restamp=True)
+    return _compared(instance, after, now)
+
+
+def _was_ours_to_keep(instance: Instance, report: InstanceReport) -> bool:
+    return instance.desired is InstanceDesired.RUNNING and report.observed.generation == instance.generation
+
+
+def _deleting(after: Instance, now: float) -> Applied:
+    if after.observed.state is not GuestState.ABSENT or after.observed.generation != after.generation:
+        return Applied(instance=after)
+    return Applied(instance=evolve(after, ended_at=now, updated_at=now), action="ended", ended=True)
+
+
+def _faulted(after: Instance, now: float) -> Applied:
+    assert after.fault is not None
+    if after.launched_at is None and after.on_launch_fault is OnLaunchFault.TERMINATE \
+            and after.desired is not InstanceDesired.DELETED:
+        # EC2 has no error state: what never ran is taken away again and keeps saying why.
+        after = evolve(after, desired=InstanceDesired.DELETED, generation=after.generation + 1)
+        return Applied(instance=evolve(after, updated_at=now), action="fault", reason=after.fault.message
+                       if after.fault else "", restamp=True)
+    return Applied(instance=evolve(after, updated_at=now), action="fault", reason=after.fault.message)
+
+
+def _compared(before: Instance, after: Instance, now: float) -> Applied:
+    if before.observed.state is not after.observed.state:
+        return Applied(instance=evolve(after, updated_at=now), action="observed", reason=after.observed.state.value)
+    if before.observed.generation != after.observed.generation:
+        return Applied(instance=evolve(after, updated_at=now), action="reached")
+    return Applied(instance=after)

@@ -1,0 +1,128 @@
+"""Hosts in SQL: capacity, what is claimed of it, and when their workers were last heard of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, bindparam, func, insert, select, update
+
+from stackd import errors
+from stackd.model import kinds, wire
+from stackd.model.assignments import Hello
+from stackd.model.hosts import Host, HostCapacity, WorkerContact
+from stackd.model.ids import new_id
+from stackd.store.database import Transaction
+from stackd.store.tables.cloud import cloud, contacts, hosts
+from stackd.store.tables.instances import instances
+
+INCARNATION = "incarnation"
+
+
+def incarnation(tx: Transaction) -> str:
+    """The incarnation of this cloud's database, made when first asked for in a writing transaction."""
+    value = tx.execute(select(cloud.c.value).where(cloud.c.name == INCARNATION)).scalar()
+    if value is None:
+        value = new_id()
+        tx.execute(insert(cloud).values(name=INCARNATION, value=value))
+    return str(value)
+
+
+def hello(tx: Transaction, said: Hello, ratios: Mapping[str, float]) -> int:
+    """A worker has started: keep its host's capacity, raise and return its session.
+
+    ``ratios`` are the over-commitments for ``vcpus`` and ``memory_mib`` (1.0: none).
+    """
+    known = tx.execute(select(hosts.c.name).where(hosts.c.name == said.host)).scalar()
+    if said.capacity is not None:
+        _keep_capacity(tx, said, said.capacity, known is not None, ratios)
+    elif known is None:
+        _keep_capacity(tx, said, HostCapacity(vcpus=0, memory_mib=0, disk_gib=0), False, ratios)
+    mine = (contacts.c.host == said.host, contacts.c.worker == said.worker)
+    session = tx.execute(select(contacts.c.session).where(*mine)).scalar()
+    if session is None:
+        tx.execute(insert(contacts).values(host=said.host, worker=said.worker, session=1, last_seen=tx.now))
+        return 1
+    tx.execute(update(contacts).where(*mine).values(session=session + 1, last_seen=tx.now))
+    return int(session) + 1
+
+
+def _keep_capacity(tx: Transaction, said: Hello, capacity: HostCapacity, known: bool,
+                   ratios: Mapping[str, float]) -> None:
+    values: dict[str, Any] = {
+        "zone": said.zone, "capacity": wire.dump(capacity),
+        "vcpus": int(capacity.vcpus * ratios.get("vcpus", 1.0)),
+        "memory_mib": int(capacity.memory_mib * ratios.get("memory_mib", 1.0)), "disk_gib": capacity.disk_gib}
+    if known:
+        tx.execute(update(hosts).where(hosts.c.name == said.host).values(**values))
+    else:
+        tx.execute(insert(hosts).values(id=new_id(), name=said.host, **values))
+
+
+def seen(tx: Transaction, fetched: Iterable[tuple[str, str]]) -> None:
+    """These (host, worker) pairs were heard of just now."""
+    rows = [{"on": host, "who": worker} for host, worker in fetched]
+    if rows:
+        tx.execute(update(contacts).where(contacts.c.host == bindparam("on"), contacts.c.worker == bindparam("who"))
+                   .values(last_seen=tx.now), rows)
+
+
+def listed(tx: Transaction, host_gone: float) -> tuple[Host, ...]:
+    """All hosts by name; alive when their compute worker was heard of within ``host_gone`` seconds."""
+    chosen = select(hosts, contacts.c.last_seen).outerjoin(
+        contacts, (contacts.c.host == hosts.c.name) & (contacts.c.worker == "compute")).order_by(hosts.c.name)
+    return tuple(_record(row, tx.now, host_gone) for row in tx.execute(chosen))
+
+
+def locked(tx: Transaction, names: Sequence[str], host_gone: float) -> dict[str, Host]:
+    """Hosts by name, locked in order of name, as claims need them; what fits is in ``capacity`` less ``used_*``."""
+    chosen = select(hosts).where(hosts.c.name.in_(sorted(set(names)))).order_by(hosts.c.name).with_for_update()
+    rows = tx.execute(chosen).all()
+    last = dict(tx.execute(select(contacts.c.host, contacts.c.last_seen).where(
+        contacts.c.worker == "compute", contacts.c.host.in_([row.name for row in rows]))).tuples().all())
+    return {row.name: _record(row, tx.now, host_gone, last.get(row.name, 0.0)) for row in rows}
+
+
+def _record(row: Row[Any], now: float, host_gone: float, last_seen: float | None = None) -> Host:
+    seen_at = (row.last_seen if last_seen is None else last_seen) or 0.0
+    stored = row.capacity if isinstance(row.capacity, dict) else orjson.loads(row.capacity)
+    return Host(
+        id=row.id, name=row.name, zone=row.zone, enabled=row.enabled, disabled_reason=row.disabled_reason,
+        capacity=wire.load(HostCapacity, stored), vcpus=row.vcpus, memory_mib=row.memory_mib, disk_gib=row.disk_gib,
+        used_vcpus=row.used_vcpus, used_memory_mib=row.used_memory_mib, used_disk_gib=row.used_disk_gib,
+        instances=row.instances, last_seen=seen_at, alive=now - seen_at <= host_gone)
+
+
+def add_used(tx: Transaction, deltas: Mapping[str, tuple[int, int, int, int]]) -> None:
+    """Add (vcpus, memory MiB, disk GiB, instances) to what is claimed of hosts; negative numbers free."""
+    rows = [{"on": name, "v": v, "m": m, "d": d, "n": n} for name, (v, m, d, n) in sorted(deltas.items())]
+    if rows:
+        c = hosts.c
+        tx.execute(update(hosts).where(c.name == bindparam("on")).values(
+            used_vcpus=c.used_vcpus + bindparam("v"), used_memory_mib=c.used_memory_mib + bindparam("m"),
+            used_disk_gib=c.used_disk_gib + bindparam("d"), instances=c.instances + bindparam("n")), rows)
+
+
+def recount(tx: Transaction, name: str) -> None:
+    """Count what is claimed of a host from its instances, under the host's lock."""
+    tx.execute(select(hosts.c.name).where(hosts.c.name == name).with_for_update())
+    i = instances.c
+    v, m, d, n = tx.execute(select(
+        func.coalesce(func.sum(i.vcpus), 0), func.coalesce(func.sum(i.memory_mib), 0),
+        func.coalesce(func.sum(i.disk_gib), 0), func.count()).where(i.host == name, i.ended_at.is_(None))).one()
+    tx.execute(update(hosts).where(hosts.c.name == name).values(
+        used_vcpus=v, used_memory_mib=m, used_disk_gib=d, instances=n))
+
+
+def enable(tx: Transaction, name: str, enabled: bool, reason: str) -> None:
+    """Let a host take placements, or no longer; raises ``NotFound``."""
+    changed = tx.execute(update(hosts).where(hosts.c.name == name).values(
+        enabled=enabled, disabled_reason="" if enabled else reason))
+    if not changed.rowcount:
+        raise errors.NotFound(kinds.HOST, name)
+
+
+def contacts_of_all(tx: Transaction, host_gone: float) -> tuple[WorkerContact, ...]:
+    """When each worker was last heard of, by host and worker."""
+    rows = tx.execute(select(contacts).order_by(contacts.c.host, contacts.c.worker))
+    return tuple(WorkerContact(host=row.host, worker=row.worker, session=row.session, last_seen=row.last_seen,
+                               alive=tx.now - row.last_seen <= host_gone) for row in rows)
