@@ -1,0 +1,1 @@
+"""Network drivers: the wiring of one host."""
