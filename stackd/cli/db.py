@@ -1,0 +1,31 @@
+"""``stackd db``: bring the database's schema to this release, or tell which version it has."""
+
+import argparse
+from pathlib import Path
+
+
+def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the subcommand's actions and their arguments."""
+    parser = subcommands.add_parser("db", help="upgrade the database's schema, or tell its version")
+    parser.add_argument("action", choices=("upgrade", "version"))
+    parser.add_argument("--config", type=Path, metavar="FILE", help="take the database from this configuration file")
+    parser.add_argument("--url", help="the database's SQLAlchemy URL; wins over the configuration")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the answer is the version."""
+    from stackd.config.loading import load_file
+    from stackd.config.sections import Config
+    from stackd.store import schema
+
+    config = load_file(arguments.config) if arguments.config else Config()
+    url = arguments.url or config.database.url
+    if arguments.action == "upgrade":
+        schema.upgrade(url)
+    have, newest = schema.version(url), schema.newest()
+    print(have or "empty")
+    if have == newest:
+        return 0
+    print(f"This release needs {newest}: run 'stackd db upgrade'.")
+    return 1
