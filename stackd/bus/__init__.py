@@ -1,0 +1,1 @@
+"""The message bus: `IMessageBus` in memory and over AMQP."""

@@ -1,0 +1,1 @@
+"""The collapsing, delayed work queue and the service that runs it."""
