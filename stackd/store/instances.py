@@ -28,7 +28,7 @@ from stackd.model.instances import (
 from stackd.model.networks import Port
 from stackd.model.paging import Page, PageRequest
 from stackd.rules import phases
-from stackd.store import ports
+from stackd.store import ports, quotas
 from stackd.store.database import Transaction
 from stackd.store.tables.instances import client_tokens, instances, user_data
 
@@ -242,3 +242,9 @@ def change_words(tx: Transaction, id: str, metadata: dict[str, str], **words: st
 
 def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (ids[start:start + CHUNK] for start in range(0, len(ids), CHUNK))
+
+
+def demand_metadata_quota(tx: Transaction, project_id: str, metadata: dict[str, str]) -> None:
+    """Raise ``QuotaExceeded`` when an instance would have more metadata than its project allows."""
+    limit = quotas.limits_of(tx, project_id).metadata_items
+    quotas.demand("metadata_items", limit, 0, len(metadata))

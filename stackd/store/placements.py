@@ -1,0 +1,162 @@
+"""Placements in SQL: which instances need a host, the claim that gives them one, the fault when none ever fits.
+
+A claim is one transaction for many rows: the instances are locked in order of id, then the hosts in order of name,
+then everything is checked again. Losing a race is an ordinary outcome, told per reservation.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+from sqlalchemy import Row, select
+
+from stackd.model import kinds
+from stackd.model.faults import Fault, FaultCode
+from stackd.model.hosts import Host
+from stackd.model.instances import Instance, InstanceDesired, OnLaunchFault
+from stackd.model.scheduling import PlacementRequest
+from stackd.rules.ownership import SCHEDULER
+from stackd.store import events, hosts, instances, ports
+from stackd.store.database import Transaction
+from stackd.store.tables.instances import instances as table
+
+
+@frozen(kw_only=True)
+class Pending:
+    """An instance that needs a host; ``together`` is how many of its reservation are placed at once or not at all."""
+
+    id: str
+    generation: int
+    reservation_id: str
+    launch_index: int
+    together: int
+    created_at: float
+    request: PlacementRequest
+
+
+@frozen(kw_only=True)
+class Choice:
+    """A host chosen for a pending instance, to be claimed."""
+
+    pending: Pending
+    host: str
+
+
+def pending(tx: Transaction, limit: int) -> tuple[Pending, ...]:
+    """Instances that need a host, oldest first, whole reservations together."""
+    chosen = select(table).where(table.c.unplaced.is_(True)).order_by(
+        table.c.created_at, table.c.reservation_id, table.c.launch_index).limit(limit)
+    return tuple(_pending(row) for row in tx.execute(chosen))
+
+
+def _pending(row: Row[Any]) -> Pending:
+    record = instances.record_of(row)
+    return Pending(id=row.id, generation=row.generation, reservation_id=row.reservation_id,
+                   launch_index=row.launch_index, together=row.min_count, created_at=row.created_at,
+                   request=PlacementRequest(
+                       vcpus=row.vcpus, memory_mib=row.memory_mib, disk_gib=row.disk_gib, zone=row.zone_wanted,
+                       host=row.host_wanted, project_id=row.project_id,
+                       image_properties=record.image.properties, extra_specs=record.flavor.extra_specs))
+
+
+def claim(tx: Transaction, choices: Sequence[Choice], host_gone: float) -> frozenset[str]:
+    """Give instances their hosts; returns the ids that got theirs.
+
+    A choice whose instance changed, or whose host no longer fits, is enabled or is alive, loses; with it the others
+    of its reservation that must go together.
+    """
+    found = instances.of_ids(tx, [choice.pending.id for choice in choices], lock=True)
+    room = hosts.locked(tx, [choice.host for choice in choices], host_gone)
+    won: list[tuple[Instance, Host]] = []
+    for group in _groups(choices):
+        placed = _place_group(group, found, room)
+        won.extend(placed)
+    _write(tx, won)
+    return frozenset(instance.id for instance, _ in won)
+
+
+def _groups(choices: Sequence[Choice]) -> list[list[Choice]]:
+    """Choices that win or lose together: the first ``together`` of a reservation, every other one alone."""
+    groups: dict[tuple[str, int], list[Choice]] = {}
+    for choice in choices:
+        one = choice.pending
+        together = one.launch_index < one.together
+        groups.setdefault((one.reservation_id, -1 if together else one.launch_index), []).append(choice)
+    return list(groups.values())
+
+
+def _place_group(group: list[Choice], found: Mapping[str, Instance],
+                 room: dict[str, Host]) -> list[tuple[Instance, Host]]:
+    tried = dict(room)
+    placed = []
+    for choice in group:
+        instance, host = found.get(choice.pending.id), tried.get(choice.host)
+        if instance is None or host is None or not _still_wanted(instance, choice) or not fits(instance, host):
+            return []
+        host = evolve(host, used_vcpus=host.used_vcpus + instance.flavor.vcpus,
+                      used_memory_mib=host.used_memory_mib + instance.flavor.memory_mib,
+                      used_disk_gib=host.used_disk_gib + instance.flavor.disk_gib, instances=host.instances + 1)
+        tried[choice.host] = host
+        placed.append((instance, host))
+    room.update(tried)
+    return placed
+
+
+def _still_wanted(instance: Instance, choice: Choice) -> bool:
+    return not instance.host and instance.generation == choice.pending.generation and instance.fault is None \
+        and instance.desired is not InstanceDesired.DELETED
+
+
+def fits(instance: Instance, host: Host) -> bool:
+    """Whether the host takes placements and has room."""
+    flavor = instance.flavor
+    return (host.enabled and host.alive and host.used_vcpus + flavor.vcpus <= host.vcpus
+            and host.used_memory_mib + flavor.memory_mib <= host.memory_mib
+            and host.used_disk_gib + flavor.disk_gib <= host.disk_gib)
+
+
+def _write(tx: Transaction, won: list[tuple[Instance, Host]]) -> None:
+    if not won:
+        return
+    placed = [evolve(instance, host=host.name, zone=host.zone, placement_epoch=instance.generation, updated_at=tx.now)
+              for instance, host in won]
+    instances.save_all(tx, [(instance, False) for instance in placed])
+    deltas: dict[str, tuple[int, int, int, int]] = {}
+    for instance, host in won:
+        v, m, d, n = deltas.get(host.name, (0, 0, 0, 0))
+        flavor = instance.flavor
+        deltas[host.name] = (v + flavor.vcpus, m + flavor.memory_mib, d + flavor.disk_gib, n + 1)
+    hosts.add_used(tx, deltas)
+    ports.place(tx, {instance.id: instance.host for instance in placed})
+    for instance in placed:
+        tx.stamp(instance.host, kinds.INSTANCE, [instance.id])
+    events.record_all(tx, [_event(tx, instance, "placed", after={"host": instance.host}) for instance in placed])
+
+
+def fail(tx: Transaction, lost: Sequence[tuple[Pending, str]]) -> frozenset[str]:
+    """These found no host before their deadline: give them the fault, guarded like a claim; the ids that got it.
+
+    The text is for the user. A launch that asked for it is ended with its fault.
+    """
+    found = instances.of_ids(tx, [one.id for one, _ in lost], lock=True)
+    failed = []
+    for one, message in lost:
+        instance = found.get(one.id)
+        if instance is None or not _still_wanted(instance, Choice(pending=one, host="")):
+            continue
+        fault = Fault(code=FaultCode.NO_CAPACITY, generation=instance.generation, message=message, at=tx.now)
+        instance = evolve(instance, fault=fault, updated_at=tx.now)
+        if instance.on_launch_fault is OnLaunchFault.TERMINATE:
+            instance = evolve(instance, desired=InstanceDesired.DELETED, ended_at=tx.now)
+        failed.append(instance)
+    instances.save_all(tx, [(instance, False) for instance in failed])
+    ports.release(tx, [instance.id for instance in failed if instance.ended_at is not None])
+    events.record_all(tx, [_event(tx, instance, "fault", reason=instance.fault.message if instance.fault else "")
+                           for instance in failed])
+    return frozenset(instance.id for instance in failed)
+
+
+def _event(tx: Transaction, instance: Instance, action: str, reason: str = "",
+           after: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return events.row(tx.now, kinds.INSTANCE, instance.id, instance.project_id, action, SCHEDULER,
+                      instance.request_id, instance.generation, reason, after=after)

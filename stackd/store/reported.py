@@ -1,0 +1,119 @@
+"""Reports applied in SQL: what hosts observed, many reports in one transaction, idempotently.
+
+(session, counter) is compared per row: what is older than the newest applied is dropped, and so is the word of a
+host about a row it does not own.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from stackd.model import kinds
+from stackd.model.assignments import InstanceReport, Report
+from stackd.model.instances import Instance, InstanceDesired
+from stackd.rules import ownership, phases
+from stackd.rules.reports import Applied, applied, owned_by
+from stackd.store import addresses, events, hosts, instances, ports, stamps
+from stackd.store.database import Transaction
+from stackd.store.tables.cloud import assignments
+
+SECOND_LOOK = 60.0
+"""Seconds between the two looks that find nothing before a host need not care for an ended instance any more."""
+
+
+def apply_all(tx: Transaction, reports: Sequence[Report], second_look: float = SECOND_LOOK) -> None:
+    """Apply a batch of reports of any workers, in the order given."""
+    _wirings(tx, reports)
+    said = [(report, one) for report in reports for one in report.instances]
+    if said:
+        _instances(tx, said, second_look)
+
+
+def _wirings(tx: Transaction, reports: Sequence[Report]) -> None:
+    changed: set[str] = set()
+    for report in reports:
+        if report.ports:
+            changed |= ports.observed(tx, report.host, report.ports)
+        if report.floating_ips:
+            addresses.observed(tx, report.host, report.floating_ips)
+    if changed:
+        _rewrite_phases(tx, sorted(changed))
+
+
+def _rewrite_phases(tx: Transaction, ids: Sequence[str]) -> None:
+    """Ports of these instances changed: their phase may have, and their hosts must look."""
+    found = instances.of_ids(tx, ids, lock=True)
+    held = ports.of_devices(tx, list(found))
+    instances.save_all(tx, [(one, phases.all_wired(held.get(one.id, ()))) for one in found.values()])
+    for one in found.values():
+        tx.stamp(one.host, kinds.INSTANCE, [one.id])
+
+
+def _instances(tx: Transaction, said: Sequence[tuple[Report, InstanceReport]], second_look: float) -> None:
+    found = instances.of_ids(tx, [one.id for _, one in said], lock=True)
+    marks = instances.marks_of(tx, list(found))
+    outcomes: dict[str, list[Applied]] = {}
+    new_marks: dict[str, tuple[int, int]] = {}
+    for report, one in said:
+        instance = found.get(one.id)
+        if instance is None or not owned_by(instance, report.host, one):
+            continue
+        mark = (report.session, report.counter)
+        if mark <= new_marks.get(one.id, marks[one.id]):
+            continue
+        outcome = applied(instance, one, tx.now)
+        new_marks[one.id] = mark
+        found[one.id] = outcome.instance
+        outcomes.setdefault(one.id, []).append(outcome)
+        _forget_after_second_look(tx, instance, one, second_look)
+    instances.save_all(tx, [(found[id], True) for id in outcomes])
+    instances.mark_reported(tx, [(id, *mark) for id, mark in new_marks.items()])
+    _follow_up(tx, [one for many in outcomes.values() for one in many])
+
+
+def _forget_after_second_look(tx: Transaction, instance: Instance, one: InstanceReport, second_look: float) -> None:
+    if instance.ended_at is not None and one.observed.at - instance.ended_at >= second_look:
+        stamps.forget(tx, kinds.INSTANCE, [instance.id])
+
+
+def _follow_up(tx: Transaction, outcomes: Sequence[Applied]) -> None:
+    ended = [one.instance for one in outcomes if one.ended]
+    if ended:
+        ports.release(tx, [instance.id for instance in ended])
+        _free(tx, ended)
+        # Room was freed: those who wait for a host may get one now.
+        tx.wake(ownership.SCHEDULER)
+    for one in outcomes:
+        if one.restamp:
+            tx.stamp(one.instance.host, kinds.INSTANCE, [one.instance.id])
+    events.record_all(tx, [_event(tx, one) for one in outcomes if one.action])
+
+
+def _free(tx: Transaction, ended: Iterable[Instance]) -> None:
+    deltas: dict[str, tuple[int, int, int, int]] = {}
+    for instance in ended:
+        v, m, d, n = deltas.get(instance.host, (0, 0, 0, 0))
+        flavor = instance.flavor
+        deltas[instance.host] = (v - flavor.vcpus, m - flavor.memory_mib, d - flavor.disk_gib, n - 1)
+    hosts.add_used(tx, deltas)
+
+
+def _event(tx: Transaction, one: Applied) -> dict[str, Any]:
+    instance = one.instance
+    return events.row(tx.now, kinds.INSTANCE, instance.id, instance.project_id, one.action,
+                      ownership.compute(instance.host), instance.request_id, instance.generation, one.reason,
+                      after={"state": instance.observed.state.value})
+
+
+def purge(tx: Transaction, before: float, limit: int = 500) -> int:
+    """Delete instances that ended before a time and no host needs to hear of; how many."""
+    table = instances.instances
+    waiting = select(assignments.c.resource_id).where(assignments.c.kind == kinds.INSTANCE)
+    ids = [row[0] for row in tx.execute(select(table.c.id).where(
+        table.c.ended_at < before, table.c.desired == InstanceDesired.DELETED.value, table.c.id.not_in(waiting)
+    ).order_by(table.c.id).limit(limit))]
+    if ids:
+        tx.execute(instances.user_data.delete().where(instances.user_data.c.instance_id.in_(ids)))
+        tx.execute(table.delete().where(table.c.id.in_(ids)))
+    return len(ids)
