@@ -1,0 +1,69 @@
+"""Debian packages, fetched with apt and unpacked without installing them; no root is needed.
+
+``build.py`` calls it. What was fetched is kept, so that a second build needs no network.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+FETCH_SECONDS = 300
+UNPACK_SECONDS = 60
+KERNEL = "linux-image-cloud-amd64"
+
+
+class BuildFailed(Exception):
+    """A step of the build went wrong; the text says what to do."""
+
+
+def run(argv: list[str], seconds: float, cwd: Path | None = None, stdin: bytes | None = None) -> str:
+    """The output of a command; raises :class:`BuildFailed` with its last words."""
+    try:
+        done = subprocess.run(argv, cwd=cwd, input=stdin, capture_output=True, timeout=seconds, check=False)
+    except FileNotFoundError:
+        raise BuildFailed(f"{argv[0]} is not installed; 'apt-get install apt dpkg kmod e2fsprogs cpio qemu-utils' "
+                          "brings all that the build needs.") from None
+    except subprocess.TimeoutExpired:
+        raise BuildFailed(f"{argv[0]} did not end within {seconds:.0f} s; try again.") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
+        raise BuildFailed(f"{' '.join(argv[:4])} ended with {done.returncode}: {' '.join(said)}")
+    return done.stdout.decode(errors="replace")
+
+
+def kernel_package() -> str:
+    """The package that the newest cloud kernel of this Debian really is in."""
+    found = re.search(r"Depends: (linux-image-\S+)", run(["apt-cache", "depends", KERNEL], UNPACK_SECONDS))
+    if not found:
+        raise BuildFailed(f"apt knows no {KERNEL}; run 'apt-get update' on a Debian system.")
+    return found[1]
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """The version apt would fetch of each package."""
+    known: dict[str, str] = {}
+    for block in run(["apt-cache", "policy", *names], UNPACK_SECONDS).split("\n  Version table:"):
+        for name, version in re.findall(r"^(\S+):\n  Installed: .*\n  Candidate: (\S+)", block, re.MULTILINE):
+            known[name] = version
+    missing = sorted(set(names) - set(known))
+    if missing:
+        raise BuildFailed(f"apt knows no {', '.join(missing)}; run 'apt-get update'.")
+    return known
+
+
+def unpack(wanted: dict[str, str], cache: Path) -> dict[str, Path]:
+    """Each package unpacked in a folder of its own; fetches those of a version that is not there yet."""
+    folders = {name: cache / f"{name}_{version.replace(':', '%3a')}" for name, version in wanted.items()}
+    missing = [name for name, folder in folders.items() if not folder.exists()]
+    if missing:
+        fetched = cache / "fetched"
+        fetched.mkdir(parents=True, exist_ok=True)
+        run(["apt-get", "-q", "download", *(f"{name}={wanted[name]}" for name in missing)], FETCH_SECONDS, fetched)
+        for name in missing:
+            partial = folders[name].with_suffix(".partial")
+            (archive,) = fetched.glob(f"{name}_*.deb")
+            run(["dpkg", "-x", str(archive), str(partial)], UNPACK_SECONDS)
+            partial.rename(folders[name])
+            archive.unlink()
+    return folders
