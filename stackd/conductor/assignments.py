@@ -1,0 +1,72 @@
+"""``IAssignments`` on the store: what hosts ask and tell, gathered into few transactions."""
+
+from collections.abc import Mapping, Sequence
+
+from zope.interface import implementer
+
+from stackd import errors
+from stackd.conductor.gathering import Gathering
+from stackd.interfaces.assignments import IAssignments
+from stackd.model import kinds
+from stackd.model.assignments import Assignments, FetchRequest, Hello, Report
+from stackd.store import assigned, hosts, instances, reported
+from stackd.store.database import Database, Transaction
+
+
+@implementer(IAssignments)
+class StoredAssignments:
+    """Serves hosts from the database. ``fetched`` holds who was heard of since the last flush."""
+
+    def __init__(self, database: Database, ratios: Mapping[str, float]) -> None:
+        """``ratios`` are the over-commitments of ``vcpus`` and ``memory_mib``."""
+        self._database = database
+        self._ratios = dict(ratios)
+        self._incarnation = ""
+        self._fetches: Gathering[FetchRequest, Assignments] = Gathering(self._fetch_all)
+        self._reports: Gathering[Report, None] = Gathering(self._apply_all)
+        self.fetched: set[tuple[str, str]] = set()
+
+    async def hello(self, hello: Hello) -> int:
+        """Keep the host's capacity, raise the worker's session and return it."""
+        return await self._database.write(hosts.hello, hello, self._ratios)
+
+    async def fetch(self, request: FetchRequest) -> Assignments:
+        """One page of what this worker must care about."""
+        self.fetched.add((request.host, request.worker))
+        if request.held:
+            await self._database.write(assigned.deleted_but_held, request)
+        return await self._fetches.ask(request)
+
+    async def report(self, report: Report) -> None:
+        """Apply observations; returns after commit."""
+        await self._reports.ask(report)
+
+    async def user_data(self, host: str, instance_id: str) -> bytes:
+        """The user data of an instance, for the host that runs it only."""
+        return await self._database.read(_user_data, host, instance_id)
+
+    async def keep_contacts(self) -> None:
+        """Write who was heard of since the last time, in one statement."""
+        fetched, self.fetched = self.fetched, set()
+        if fetched:
+            await self._database.write(hosts.seen, sorted(fetched))
+
+    async def _fetch_all(self, requests: Sequence[FetchRequest]) -> Sequence[Assignments]:
+        if not self._incarnation:
+            self._incarnation = await self._database.write(hosts.incarnation)
+        return await self._database.read(_fetch_all, requests, self._incarnation)
+
+    async def _apply_all(self, reports: Sequence[Report]) -> Sequence[None]:
+        await self._database.write(reported.apply_all, reports)
+        return [None] * len(reports)
+
+
+def _fetch_all(tx: Transaction, requests: Sequence[FetchRequest], incarnation: str) -> list[Assignments]:
+    return [assigned.fetch(tx, request, incarnation) for request in requests]
+
+
+def _user_data(tx: Transaction, host: str, instance_id: str) -> bytes:
+    instance = instances.of_ids(tx, [instance_id]).get(instance_id)
+    if instance is None or instance.host != host:
+        raise errors.NotFound(kinds.INSTANCE, instance_id)
+    return instances.user_data_of(tx, instance_id)

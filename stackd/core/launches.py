@@ -1,0 +1,135 @@
+"""Launches: from a neutral request to rows of desired instances with their ports, in one transaction.
+
+The image is asked for before the transaction, and kept as a snapshot with the instances. The first lock is the
+project's quota row, so that counting is exact. Called by ``core.instances``.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from stackd import errors
+from stackd.interfaces.images import IImages
+from stackd.model import ids, kinds
+from stackd.model.callers import MEMBER, Caller
+from stackd.model.flavors import Flavor
+from stackd.model.images import Image, ImageSnapshot
+from stackd.model.instances import Instance, LaunchRequest, NetworkRequest, Reservation
+from stackd.model.quotas import QuotaSet
+from stackd.rules import launching, policy
+from stackd.rules.ownership import SCHEDULER
+from stackd.store import events, flavors, groups, instances, keypairs, networks, ports, quotas
+from stackd.store.database import Database, Transaction
+
+KERNEL_ID, RAMDISK_ID = "kernel_id", "ramdisk_id"
+
+
+class Launches:
+    """The one use case with so many parts that it has a file of its own."""
+
+    def __init__(self, database: Database, images: IImages, zones: Sequence[str]) -> None:
+        """``zones`` are the names of the cloud's availability zones."""
+        self._database = database
+        self._images = images
+        self._zones = tuple(zones)
+
+    async def launch(self, caller: Caller, request: LaunchRequest) -> Reservation:
+        """Desire ``min_count`` to ``max_count`` new instances; the same client token gives the same reservation."""
+        policy.demand(caller, MEMBER, "launch instances")
+        launching.check_request(request)
+        if request.zone and request.zone not in self._zones:
+            raise errors.NotFound(kinds.ZONE, request.zone, remedy=f"Zones are {', '.join(self._zones)}.")
+        if request.host and not caller.is_admin:
+            raise errors.NotAllowed("Only administrators may choose the host of an instance.")
+        image = await self._snapshot(caller, request.image_id)
+        return await self._database.write(_launch, caller, request, image)
+
+    async def _snapshot(self, caller: Caller, image_id: str) -> ImageSnapshot:
+        image = await self._images.show(caller, image_id)
+        kernel = await self._part(caller, image, KERNEL_ID)
+        ramdisk = await self._part(caller, image, RAMDISK_ID)
+        return launching.snapshot(image, kernel, ramdisk)
+
+    async def _part(self, caller: Caller, image: Image, name: str) -> Image | None:
+        named = image.properties.get(name)
+        if not named:
+            return None
+        id = ids.parse_uuid(named)
+        if id is None:
+            raise errors.InvalidImage(f"Image {image.id} names {named!r} as its {name}, which is no image id.")
+        return await self._images.show(caller, id)
+
+
+def _launch(tx: Transaction, caller: Caller, request: LaunchRequest, image: ImageSnapshot) -> Reservation:
+    limits = quotas.lock(tx, caller.project_id)
+    earlier = _earlier(tx, caller, request)
+    if earlier is not None:
+        return earlier
+    flavor = flavors.get(tx, request.flavor_id)
+    launching.check_fit(image, flavor)
+    quotas.demand("metadata_items", limits.metadata_items, 0, len(request.metadata))
+    public_key = keypairs.get(tx, caller.user_id, request.key_name).public_key if request.key_name else ""
+    count = _granted(tx, caller, request, flavor, limits)
+    reservation_id = ids.new_id()
+    new = launching.instances_of(request, caller, [ids.new_id() for _ in range(count)], reservation_id, flavor,
+                                 image, public_key, tx.now)
+    instances.insert_all(tx, new, request.min_count, request.host)
+    _connect(tx, caller, request, new)
+    if request.dry_run:
+        raise errors.DryRunSucceeded("The request would have succeeded, but the dry run flag is set.")
+    if request.user_data:
+        instances.keep_user_data(tx, [one.id for one in new], request.user_data)
+    if request.client_token:
+        instances.keep_token(tx, caller.project_id, request.client_token, request.request_hash, reservation_id)
+    events.record_all(tx, [events.row(tx.now, kinds.INSTANCE, one.id, one.project_id, "create", caller.user_id,
+                                      caller.request_id, 1, after={"desired": one.desired.value}) for one in new])
+    tx.wake(SCHEDULER)
+    return Reservation(id=reservation_id, project_id=caller.project_id,
+                       instances=instances.with_ports(tx, list(instances.of_ids(tx, [o.id for o in new]).values())))
+
+
+def _earlier(tx: Transaction, caller: Caller, request: LaunchRequest) -> Reservation | None:
+    if not request.client_token:
+        return None
+    known = instances.reservation_of_token(tx, caller.project_id, request.client_token)
+    if known is None:
+        return None
+    request_hash, reservation_id = known
+    if request_hash != request.request_hash:
+        raise errors.TokenReused("This client token was used before with other parameters.")
+    return Reservation(id=reservation_id, project_id=caller.project_id,
+                       instances=instances.of_reservation(tx, reservation_id))
+
+
+def _granted(tx: Transaction, caller: Caller, request: LaunchRequest, flavor: Flavor, limits: QuotaSet) -> int:
+    count, cores, memory = instances.usage(tx, caller.project_id)
+
+    def room(n: int) -> None:
+        quotas.demand("instances", limits.instances, count, n)
+        quotas.demand("cores", limits.cores, cores, n * flavor.vcpus)
+        quotas.demand("ram", limits.ram, memory, n * flavor.memory_mib)
+
+    return launching.granted(request, flavor, room)
+
+
+def _connect(tx: Transaction, caller: Caller, request: LaunchRequest, new: Sequence[Instance]) -> None:
+    """Give every instance its ports."""
+    wanted = request.networks
+    if wanted is None:
+        wanted = (NetworkRequest(network_id=networks.default_of(tx, caller.project_id).id),)
+    if not wanted:
+        return
+    group_ids = request.group_ids
+    if group_ids is None:
+        group_ids = (groups.default_of(tx, caller.project_id).id,)
+    groups.demand_visible(tx, caller, group_ids)
+    networks.demand_visible(tx, caller, {one.network_id for one in wanted if one.network_id})
+    owner = f"compute:{request.zone or 'nova'}"
+    ask = partial(ports.PortAsk, project_id=caller.project_id, device_owner=owner, zone=request.zone)
+    ports.create(tx, [
+        ask(network_id=one.network_id, subnet_id=one.subnet_id, fixed_ip=one.fixed_ip,
+            group_ids=group_ids if one.group_ids is None else one.group_ids, device_id=instance.id,
+            device_index=index, hostname=instance.hostname)
+        for instance in new for index, one in enumerate(wanted) if one.network_id])
+    for index, one in enumerate(wanted):
+        if one.port_id:
+            ports.adopt(tx, caller.project_id, one.port_id, new[0].id, index, owner)
