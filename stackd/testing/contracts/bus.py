@@ -210,7 +210,7 @@ class BusContract:
         """And takes nothing more."""
         endpoint = ListeningEndpoint()
         subscription: ISubscription = await self.run(bus.serve("conductor", endpoint))
-        answer = Deferred.fromCoroutine(bus.call("conductor", "silence", {}))  # type: ignore[arg-type]
+        answer = Deferred.fromCoroutine(bus.call("conductor", "silence", {}))
         await self.run(bus.report("conductor", {}))
         await self.settled(endpoint.reports.get())
         stopped = Deferred.fromCoroutine(subscription.stop())
