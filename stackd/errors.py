@@ -108,6 +108,35 @@ class MissingValue(BadRequest):
         return {"field": self.field, "remedy": self.remedy}
 
 
+class UnknownField(BadRequest):
+    """A parameter the operation does not have."""
+
+    remedy = "Check the spelling of the parameter and the API version."
+
+    def __init__(self, field: str, *, remedy: str | None = None) -> None:
+        """Name the parameter in the caller's own spelling."""
+        super().__init__(f"The parameter {field} is not recognized.", remedy=remedy)
+        self.field = field
+
+    def wire(self) -> dict[str, Any]:
+        """The parameter."""
+        return {"field": self.field, "remedy": self.remedy}
+
+
+class MalformedId(BadRequest):
+    """A text that cannot be the id of any resource of the kind."""
+
+    def __init__(self, kind: str, id: str, *, remedy: str | None = None) -> None:
+        """``kind`` is a word of ``model.kinds``; ``id`` as the caller wrote it."""
+        super().__init__(f'Invalid {kind.replace("_", " ")} id: "{id}".', remedy=remedy)
+        self.kind = kind
+        self.id = id
+
+    def wire(self) -> dict[str, Any]:
+        """Kind and id."""
+        return {"kind": self.kind, "id": self.id, "remedy": self.remedy}
+
+
 class ConflictingValues(BadRequest):
     """Fields that may not be given together."""
 

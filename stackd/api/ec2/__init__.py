@@ -1,1 +1,1 @@
-"""The ec2 API: routes, schemas, views, faults."""
+"""The EC2 and STS APIs: the query protocol, parsed and rendered by AWS's own published service models."""

@@ -22,6 +22,8 @@ TABLE: dict[type[errors.StackdError], tuple[int, str]] = {
     errors.Malformed: (400, "badRequest"),
     errors.InvalidValue: (400, "badRequest"),
     errors.MissingValue: (400, "badRequest"),
+    errors.UnknownField: (400, "badRequest"),
+    errors.MalformedId: (400, "badRequest"),
     errors.ConflictingValues: (400, "badRequest"),
     errors.InvalidImage: (400, "badRequest"),
     errors.InvalidKey: (400, "badRequest"),

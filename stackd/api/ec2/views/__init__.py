@@ -1,0 +1,1 @@
+"""Pure functions from records to the members of AWS's shapes; they never fetch."""
