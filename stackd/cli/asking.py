@@ -52,7 +52,7 @@ def ask(state: Path, command: str, body: dict[str, Any], timeout: float = 60.0) 
     return answer["answer"]
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare ``--state`` and ``--json``."""
     parser.add_argument("--state", type=Path, metavar="DIR",
                         default=Path(os.environ.get(STATE_VARIABLE, ".state")),

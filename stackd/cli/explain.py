@@ -2,14 +2,14 @@
 
 import argparse
 
-from stackd.cli.asking import add_common, ask_and_show
+from stackd.cli.asking import add_options, ask_and_show
 
 
 def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the subcommand's arguments."""
     parser = subcommands.add_parser("explain", help="why a resource is as it is, and who must act next")
     parser.add_argument("id", help="any id of either API: a UUID, or i-..., vpc-..., eni-...")
-    add_common(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 

@@ -4,7 +4,7 @@ import argparse
 
 import attrs
 
-from stackd.cli.asking import add_common, ask_and_show
+from stackd.cli.asking import add_options, ask_and_show
 from stackd.model.quotas import QuotaSet
 
 LIMITS = tuple(field.name for field in attrs.fields(QuotaSet))
@@ -16,12 +16,12 @@ def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
     show = actions.add_parser("show", help="limits and what is in use")
     show.add_argument("project", help="its name or id")
-    add_common(show)
+    add_options(show)
     change = actions.add_parser("set", help="change limits; what is not named stays as it is")
     change.add_argument("project", help="its name or id")
     change.add_argument("limits", nargs="+", type=limit, metavar="NAME=NUMBER",
                         help=f"-1 is unlimited; names: {', '.join(LIMITS)}")
-    add_common(change)
+    add_options(change)
     parser.set_defaults(run=run)
 
 

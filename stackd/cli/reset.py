@@ -2,13 +2,13 @@
 
 import argparse
 
-from stackd.cli.asking import add_common, ask_and_show
+from stackd.cli.asking import add_options, ask_and_show
 
 
 def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the subcommand's arguments."""
     parser = subcommands.add_parser("reset", help="make the running cloud as new (fake drivers only)")
-    add_common(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 

@@ -4,7 +4,7 @@ import argparse
 import getpass
 import sys
 
-from stackd.cli.asking import add_common, ask_and_show
+from stackd.cli.asking import add_options, ask_and_show
 from stackd.model.callers import MEMBER, ROLES
 
 
@@ -12,23 +12,23 @@ def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     """Declare the subcommand's actions and their arguments."""
     parser = subcommands.add_parser("user", help="list, create and delete users; passwords and roles")
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
-    add_common(actions.add_parser("list", help="all users"))
+    add_options(actions.add_parser("list", help="all users"))
     create = actions.add_parser("create", help="make a user; the password is asked for, or read from standard input")
     create.add_argument("name")
     create.add_argument("--email", default="")
     create.add_argument("--project", default="", help="give a role in this project at once (name or id)")
     create.add_argument("--role", choices=ROLES, default=MEMBER)
-    add_common(create)
+    add_options(create)
     for action, text in (("delete", "remove a user"), ("password", "set a user's password")):
         named = actions.add_parser(action, help=text)
         named.add_argument("user", help="the user's name or id")
-        add_common(named)
+        add_options(named)
     for action in ("grant", "revoke"):
         role = actions.add_parser(action, help=f"{action} a role in a project")
         role.add_argument("user", help="the user's name or id")
         role.add_argument("project", help="the project's name or id")
         role.add_argument("role", choices=ROLES)
-        add_common(role)
+        add_options(role)
     parser.set_defaults(run=run)
 
 
