@@ -1,0 +1,38 @@
+#!/bin/sh
+# Install the Debian packages of the list that are missing. 'make debian' calls it.
+set -eu
+
+list=$1
+if ! command -v dpkg-query >/dev/null; then
+    echo "debian: this is no Debian; have the equivalents of $list installed" >&2
+    exit 0
+fi
+
+missing=
+for package in $(sed 's/#.*//' "$list"); do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+    echo "debian: missing:$missing" >&2
+    echo "debian: as root, run: apt-get update && apt-get install -y --no-install-recommends$missing" >&2
+    exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+. "$(dirname "$0")/progress.sh"
+
+# Services of the packages are not wanted: the cloud starts what it needs, under its own folders.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$progress_log" "$policy"' EXIT
+fi
+
+echo "debian: missing:$missing"
+progress "debian: reading the package lists" apt-get update -q
+# shellcheck disable=SC2086
+progress "debian: downloading and installing" apt-get install -q -y --no-install-recommends $missing
