@@ -1,0 +1,1 @@
+"""Scheduler algorithms: ``chance``, ``simple``, ``zone`` and ``filter``, one file each."""
