@@ -74,7 +74,7 @@ class ConductorService(Service):
 
     def startService(self) -> None:
         """Serve the bus and start the periodic work."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         defer.ensureDeferred(self._serve())
         for loop, interval in self._loops:
             loop.start(interval, now=False)
@@ -84,7 +84,7 @@ class ConductorService(Service):
 
     def stopService(self) -> "defer.Deferred[None]":
         """Take no more messages; finish what runs."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         for loop, _ in self._loops:
             if loop.running:
                 loop.stop()

@@ -17,7 +17,7 @@ from stackd.model.instances import Instance, LaunchRequest, NetworkRequest, Rese
 from stackd.model.quotas import QuotaSet
 from stackd.rules import launching, policy
 from stackd.rules.ownership import SCHEDULER
-from stackd.store import events, flavors, groups, instances, keypairs, networks, ports, quotas
+from stackd.store import allocation, events, flavors, groups, instances, keypairs, networks, ports, quotas
 from stackd.store.database import Database, Transaction
 
 KERNEL_ID, RAMDISK_ID = "kernel_id", "ramdisk_id"
@@ -64,10 +64,10 @@ def _launch(tx: Transaction, caller: Caller, request: LaunchRequest, image: Imag
     earlier = _earlier(tx, caller, request)
     if earlier is not None:
         return earlier
-    flavor = flavors.get(tx, request.flavor_id)
+    flavor = _flavor(tx, caller, request.flavor_id)
     launching.check_fit(image, flavor)
     quotas.demand("metadata_items", limits.metadata_items, 0, len(request.metadata))
-    public_key = keypairs.get(tx, caller.user_id, request.key_name).public_key if request.key_name else ""
+    public_key = _public_key(tx, caller, request.key_name)
     count = _granted(tx, caller, request, flavor, limits)
     reservation_id = ids.new_id()
     new = launching.instances_of(request, caller, [ids.new_id() for _ in range(count)], reservation_id, flavor,
@@ -118,18 +118,49 @@ def _connect(tx: Transaction, caller: Caller, request: LaunchRequest, new: Seque
         wanted = (NetworkRequest(network_id=networks.default_of(tx, caller.project_id).id),)
     if not wanted:
         return
-    group_ids = request.group_ids
-    if group_ids is None:
-        group_ids = (groups.default_of(tx, caller.project_id).id,)
-    groups.demand_visible(tx, caller, group_ids)
-    networks.demand_visible(tx, caller, {one.network_id for one in wanted if one.network_id})
+    refs = request.group_ids
+    group_ids = (groups.default_of(tx, caller.project_id).id,) if refs is None else _group_ids(tx, caller, refs)
+    _demand_networks(tx, caller, wanted)
     owner = f"compute:{request.zone or 'nova'}"
-    ask = partial(ports.PortAsk, project_id=caller.project_id, device_owner=owner, zone=request.zone)
-    ports.create(tx, [
+    ask = partial(allocation.PortAsk, project_id=caller.project_id, device_owner=owner, zone=request.zone)
+    allocation.create(tx, [
         ask(network_id=one.network_id, subnet_id=one.subnet_id, fixed_ip=one.fixed_ip,
-            group_ids=group_ids if one.group_ids is None else one.group_ids, device_id=instance.id,
+            group_ids=group_ids if one.group_ids is None else _group_ids(tx, caller, one.group_ids),
+            device_id=instance.id,
             device_index=index, hostname=instance.hostname)
         for instance in new for index, one in enumerate(wanted) if one.network_id])
     for index, one in enumerate(wanted):
         if one.port_id:
-            ports.adopt(tx, caller.project_id, one.port_id, new[0].id, index, owner)
+            ports.adopt(tx, caller.project_id, one.port_id, new[0].id, index, owner, new[0].hostname)
+
+
+def _flavor(tx: Transaction, caller: Caller, id: str) -> Flavor:
+    found = flavors.by_id(tx, id)
+    if found is None or not (found.public or caller.is_admin):
+        raise errors.NotFound(kinds.FLAVOR, id)
+    return found
+
+
+def _public_key(tx: Transaction, caller: Caller, name: str | None) -> str:
+    if not name:
+        return ""
+    found = keypairs.by_name(tx, caller.user_id, name)
+    if found is None:
+        raise errors.NotFound(kinds.KEYPAIR, name)
+    return found.public_key
+
+
+def _group_ids(tx: Transaction, caller: Caller, refs: Sequence[str]) -> tuple[str, ...]:
+    return tuple(group.id for group in groups.resolve(tx, caller.project_id, refs))
+
+
+def _demand_networks(tx: Transaction, caller: Caller, wanted: Sequence[NetworkRequest]) -> None:
+    """Raise unless the caller may launch into every network named."""
+    asked = {one.network_id for one in wanted if one.network_id}
+    found = {one.id: one for one in networks.visible(tx, caller.project_id, caller.is_admin, sorted(asked))}
+    for id in asked:
+        if id not in found:
+            raise errors.NotFound(kinds.NETWORK, id)
+        if found[id].external:
+            raise errors.InvalidValue("networks", f"network {id} is external; it carries floating addresses only",
+                                      remedy="Launch into a tenant network and associate a floating address.")

@@ -48,7 +48,7 @@ class InstanceAssignment:
     """An instance of this host with its ports, for the compute worker."""
 
     instance: Instance
-    ports: tuple[Port, ...] = field(default=(), converter=tuple)
+    ports: tuple[Port, ...] = ()
     mtus: dict[str, int] = field(factory=dict)
     """Network id -> MTU."""
 
@@ -84,13 +84,13 @@ class Assignments:
     version: Version
     full: bool = False
     more: bool = False
-    instances: tuple[InstanceAssignment, ...] = field(default=(), converter=tuple)
-    ports: tuple[PortAssignment, ...] = field(default=(), converter=tuple)
-    floating_ips: tuple[FloatingAssignment, ...] = field(default=(), converter=tuple)
-    groups: tuple[GroupWiring, ...] = field(default=(), converter=tuple)
+    instances: tuple[InstanceAssignment, ...] = ()
+    ports: tuple[PortAssignment, ...] = ()
+    floating_ips: tuple[FloatingAssignment, ...] = ()
+    groups: tuple[GroupWiring, ...] = ()
     moved: dict[str, int] = field(factory=dict)
-    unknown: tuple[str, ...] = field(default=(), converter=tuple)
-    ended: tuple[str, ...] = field(default=(), converter=tuple)
+    unknown: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -134,6 +134,6 @@ class Report:
     worker: str
     session: int
     counter: int
-    instances: tuple[InstanceReport, ...] = field(default=(), converter=tuple)
-    ports: tuple[PortReport, ...] = field(default=(), converter=tuple)
-    floating_ips: tuple[FloatingReport, ...] = field(default=(), converter=tuple)
+    instances: tuple[InstanceReport, ...] = ()
+    ports: tuple[PortReport, ...] = ()
+    floating_ips: tuple[FloatingReport, ...] = ()

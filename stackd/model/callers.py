@@ -25,6 +25,8 @@ class Caller:
     request_id: str
     account: str = ""
     """The project's 12-digit EC2 account number."""
+    application_credential_id: str = ""
+    """Set when the caller came by an application credential, which may not make further credentials."""
 
     @property
     def is_admin(self) -> bool:

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import frozen
 
 
 class Direction(Enum):
@@ -45,7 +45,7 @@ class SecurityGroup:
     name: str
     description: str = ""
     stateful: bool = True
-    rules: tuple[SecurityGroupRule, ...] = field(default=(), converter=tuple)
+    rules: tuple[SecurityGroupRule, ...] = ()
     generation: int = 1
     created_at: float = 0.0
     updated_at: float = 0.0

@@ -1,6 +1,6 @@
 """What a hypervisor driver takes and shows: the guest's specification and a look at it."""
 
-from attrs import field, frozen
+from attrs import frozen
 
 from stackd.model.images import ImageSnapshot
 from stackd.model.instances import GuestState
@@ -31,7 +31,7 @@ class GuestSpec:
     memory_mib: int
     disk_gib: int
     image: ImageSnapshot
-    nics: tuple[GuestNic, ...] = field(default=(), converter=tuple)
+    nics: tuple[GuestNic, ...] = ()
     reboots: int = 0
     epoch: int = 0
 

@@ -53,7 +53,7 @@ class Image:
     min_ram: int = 0
     protected: bool = False
     hidden: bool = False
-    tags: tuple[str, ...] = field(default=(), converter=tuple)
+    tags: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(factory=dict)
     created_at: float = 0.0
     updated_at: float = 0.0
@@ -86,3 +86,88 @@ class ImageSnapshot:
     min_disk: int = 0
     min_ram: int = 0
     properties: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class NewImage:
+    """What a user asks for when creating an image; ``id`` is the 32-digit one of their choice, or None.
+
+    ``owner`` is None for the caller's own project; only an admin may name another.
+    """
+
+    name: str = ""
+    id: str | None = None
+    owner: str | None = None
+    visibility: Visibility = Visibility.SHARED
+    disk_format: str | None = None
+    container_format: str | None = None
+    min_disk: int = 0
+    min_ram: int = 0
+    protected: bool = False
+    hidden: bool = False
+    tags: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class StoredBytes:
+    """What is known of bytes once they were streamed into the store. Hashes lower-case hex, sizes in bytes."""
+
+    size: int
+    checksum: str
+    hash_value: str
+    virtual_size: int
+
+
+class MemberStatus(Enum):
+    """Whether a project wants an image that was shared with it in its lists."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+@frozen(kw_only=True)
+class ImageMember:
+    """A project that a shared image was shared with."""
+
+    image_id: str
+    member: str
+    status: MemberStatus = MemberStatus.PENDING
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+IMAGE_SORT_KEYS = ("created_at", "updated_at", "id", "name", "status", "container_format", "disk_format", "size")
+
+
+@frozen(kw_only=True)
+class ImageQuery:
+    """Which images to list; an empty tuple or None asks nothing of that field.
+
+    ``times`` are (column, operator of ``gt gte lt lte eq neq``, epoch seconds). ``sort`` is (key, descending), the
+    keys from ``IMAGE_SORT_KEYS``; ``id`` is added where it is missing. Without ``visibility`` other projects'
+    community images are left out unless ``community``. ``member_status`` is that of images shared with the caller;
+    None is any.
+    """
+
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    disk_formats: tuple[str, ...] = ()
+    container_formats: tuple[str, ...] = ()
+    checksums: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    visibility: Visibility | None = None
+    community: bool = False
+    protected: bool | None = None
+    hidden: bool | None = False
+    size_min: int | None = None
+    size_max: int | None = None
+    times: tuple[tuple[str, str, float], ...] = ()
+    properties: Mapping[str, str] = field(factory=dict)
+    member_status: MemberStatus | None = MemberStatus.ACCEPTED
+    sort: tuple[tuple[str, bool], ...] = (("created_at", True), ("id", True))
+    limit: int = 1000
+    marker: str | None = None

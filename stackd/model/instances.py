@@ -108,7 +108,7 @@ class InstanceView:
     """An instance with everything a view shows beside it; one store query makes it."""
 
     instance: Instance
-    ports: tuple[Port, ...] = field(default=(), converter=tuple)
+    ports: tuple[Port, ...] = ()
     """In the order of their device index; each with its addresses, floating addresses and group names."""
     reason: str = ""
     """Why it ended or stopped, for EC2's StateReason; empty when nothing is to be said."""
@@ -131,7 +131,7 @@ class LaunchRequest:
     """Both APIs' launch in neutral words.
 
     ``networks`` None means automatic: the project's default network; an empty tuple means none.
-    ``group_ids`` None means the project's ``default`` group. ``user_data`` is at most 16 KiB of raw bytes
+    ``group_ids`` (ids or names) None means the project's ``default`` group. ``user_data`` is at most 16 KiB of raw bytes
     (48 KiB of base64 for OpenStack). ``min_count`` rows are claimed together or not at all.
     """
 
@@ -163,7 +163,7 @@ class Reservation:
 
     id: str
     project_id: str
-    instances: tuple[InstanceView, ...] = field(converter=tuple)
+    instances: tuple[InstanceView, ...]
 
 
 @frozen(kw_only=True)

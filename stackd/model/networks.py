@@ -2,7 +2,9 @@
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import frozen
+
+from stackd.model.faults import Fault
 
 
 class PortDesired(Enum):
@@ -39,7 +41,7 @@ class Network:
     segment: int = 0
     description: str = ""
     generation: int = 1
-    subnet_ids: tuple[str, ...] = field(default=(), converter=tuple)
+    subnet_ids: tuple[str, ...] = ()
     created_at: float = 0.0
     updated_at: float = 0.0
 
@@ -67,8 +69,8 @@ class Subnet:
     ip_version: int = 4
     gateway_ip: str = ""
     dhcp: bool = True
-    pools: tuple[AddressPool, ...] = field(default=(), converter=tuple)
-    dns: tuple[str, ...] = field(default=(), converter=tuple)
+    pools: tuple[AddressPool, ...] = ()
+    dns: tuple[str, ...] = ()
     zone: str = ""
     description: str = ""
     created_at: float = 0.0
@@ -106,8 +108,8 @@ class Port:
     network_id: str
     name: str = ""
     mac: str = ""
-    fixed_ips: tuple[FixedIP, ...] = field(default=(), converter=tuple)
-    groups: tuple[GroupName, ...] = field(default=(), converter=tuple)
+    fixed_ips: tuple[FixedIP, ...] = ()
+    groups: tuple[GroupName, ...] = ()
     device_id: str = ""
     device_owner: str = ""
     device_index: int = 0
@@ -121,5 +123,7 @@ class Port:
     generation: int = 1
     observed: WiringState = WiringState.UNKNOWN
     observed_generation: int = 0
+    fault: Fault | None = None
+    """Why it could not be wired on its host."""
     created_at: float = 0.0
     updated_at: float = 0.0

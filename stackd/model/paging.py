@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class PageRequest:
 class Page(Generic[T]):
     """Records in order; ``more`` tells whether another page follows the last one."""
 
-    items: tuple[T, ...] = field(converter=tuple)
+    items: tuple[T, ...]
     more: bool = False
 
     def __iter__(self) -> Iterator[T]:

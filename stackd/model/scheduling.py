@@ -35,5 +35,5 @@ class Refusal:
 class Ranking:
     """Hosts that fit, best first, and a refusal for each that does not."""
 
-    hosts: tuple[Host, ...] = field(default=(), converter=tuple)
-    refusals: tuple[Refusal, ...] = field(default=(), converter=tuple)
+    hosts: tuple[Host, ...] = ()
+    refusals: tuple[Refusal, ...] = ()

@@ -17,7 +17,7 @@ class NetworkWiring:
     bridge: str
     mtu: int
     segment: int = 0
-    subnets: tuple[Subnet, ...] = field(default=(), converter=tuple)
+    subnets: tuple[Subnet, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -32,10 +32,10 @@ class PortWiring:
     network_id: str
     tap: str
     mac: str
-    addresses: tuple[str, ...] = field(converter=tuple)
+    addresses: tuple[str, ...]
     hostname: str = ""
     instance_id: str = ""
-    group_ids: tuple[str, ...] = field(default=(), converter=tuple)
+    group_ids: tuple[str, ...] = ()
     port_security: bool = True
 
 
@@ -59,7 +59,7 @@ class GroupWiring:
 
     id: str
     generation: int
-    rules: tuple[SecurityGroupRule, ...] = field(default=(), converter=tuple)
+    rules: tuple[SecurityGroupRule, ...] = ()
     members: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
 
@@ -67,14 +67,14 @@ class GroupWiring:
 class WiringChange:
     """What to bring about, in one atomic ruleset: ensure these, remove those ids, leave all else alone."""
 
-    networks: tuple[NetworkWiring, ...] = field(default=(), converter=tuple)
-    ports: tuple[PortWiring, ...] = field(default=(), converter=tuple)
-    floating_ips: tuple[FloatingWiring, ...] = field(default=(), converter=tuple)
-    groups: tuple[GroupWiring, ...] = field(default=(), converter=tuple)
-    remove_networks: tuple[str, ...] = field(default=(), converter=tuple)
-    remove_ports: tuple[str, ...] = field(default=(), converter=tuple)
-    remove_floating_ips: tuple[str, ...] = field(default=(), converter=tuple)
-    remove_groups: tuple[str, ...] = field(default=(), converter=tuple)
+    networks: tuple[NetworkWiring, ...] = ()
+    ports: tuple[PortWiring, ...] = ()
+    floating_ips: tuple[FloatingWiring, ...] = ()
+    groups: tuple[GroupWiring, ...] = ()
+    remove_networks: tuple[str, ...] = ()
+    remove_ports: tuple[str, ...] = ()
+    remove_floating_ips: tuple[str, ...] = ()
+    remove_groups: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

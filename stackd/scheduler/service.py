@@ -37,7 +37,7 @@ class SchedulerSettings:
     refresh: float = 2.0
     host_gone: float = 60.0
     batch: int = 64
-    look_ahead: int = 512
+    look_ahead: int = 2048
     sample: int = 200
     """How many hosts are ranked at first; all of them when none of these fits."""
 
@@ -65,7 +65,7 @@ class SchedulerService(Service):
 
     def startService(self) -> None:
         """Serve wakes and look at once."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         defer.ensureDeferred(self._serve())
         self.woken({})
 
@@ -74,7 +74,7 @@ class SchedulerService(Service):
 
     def stopService(self) -> "defer.Deferred[None]":
         """Finish the running round."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         return defer.ensureDeferred(self._stop())
@@ -122,7 +122,7 @@ class SchedulerService(Service):
             if not waiting:
                 return
             await self._refresh()
-            choices, lost = self._choose(waiting)
+            choices, lost = self._choose(_whole(waiting, self._settings.look_ahead))
             won = await self._claim(choices)
             await self._fail(lost)
             if len(won) < len(choices):
@@ -211,6 +211,14 @@ def _used(request: PlacementRequest, host: Host) -> Host:
     return evolve(host, used_vcpus=host.used_vcpus + request.vcpus,
                   used_memory_mib=host.used_memory_mib + request.memory_mib,
                   used_disk_gib=host.used_disk_gib + request.disk_gib, instances=host.instances + 1)
+
+
+def _whole(waiting: Sequence[Pending], limit: int) -> Sequence[Pending]:
+    """Without the last reservation when the page was full, for it may be cut; unless it is all there is."""
+    if len(waiting) < limit:
+        return waiting
+    whole = [one for one in waiting if one.reservation_id != waiting[-1].reservation_id]
+    return whole or waiting
 
 
 def _together(waiting: Sequence[Pending]) -> list[list[Pending]]:

@@ -55,10 +55,10 @@ def _stamped(tx: Transaction, request: FetchRequest, known: int, until: int) -> 
 def _instances(tx: Transaction, ids: list[str]) -> tuple[InstanceAssignment, ...]:
     found = instances.of_ids(tx, ids)
     held = ports.of_devices(tx, list(found))
-    mtus = networks.mtus(tx, {port.network_id for many in held.values() for port in many})
+    found_networks = networks.of_ids(tx, {port.network_id for many in held.values() for port in many})
     return tuple(InstanceAssignment(
         instance=instance, ports=held.get(id, ()),
-        mtus={port.network_id: mtus[port.network_id] for port in held.get(id, ())})
+        mtus={port.network_id: found_networks[port.network_id].mtu for port in held.get(id, ())})
         for id, instance in found.items())
 
 

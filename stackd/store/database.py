@@ -40,7 +40,7 @@ class Transaction:
         self.wakes: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self._stamps: dict[str, dict[tuple[str, str], None]] = {}
 
-    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+    def execute(self, statement: Executable, parameters: Any = None) -> "CursorResult[*tuple[Any, ...]]":
         """Run one statement."""
         return self.connection.execute(statement, parameters)  # type: ignore[return-value]
 

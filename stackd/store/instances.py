@@ -90,7 +90,7 @@ def save_all(tx: Transaction, many: Iterable[tuple[Instance, bool]]) -> None:
     rows = [{"key": instance.id, **{name: getattr(instance, name) for name in _CHANGING},
              **_state(instance, wired)} for instance, wired in many]
     if rows:
-        columns = {name: bindparam(name) for name in rows[0] if name != "key"}
+        columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "key"}
         tx.execute(update(instances).where(instances.c.id == bindparam("key")).values(columns), rows)
 
 

@@ -17,6 +17,8 @@ from stackd.rules.reports import Applied, applied, owned_by
 from stackd.store import addresses, events, hosts, instances, ports, stamps
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments
+from stackd.store.tables.instances import instances as instances_table
+from stackd.store.tables.instances import user_data
 
 SECOND_LOOK = 60.0
 """Seconds between the two looks that find nothing before a host need not care for an ended instance any more."""
@@ -108,12 +110,12 @@ def _event(tx: Transaction, one: Applied) -> dict[str, Any]:
 
 def purge(tx: Transaction, before: float, limit: int = 500) -> int:
     """Delete instances that ended before a time and no host needs to hear of; how many."""
-    table = instances.instances
+    table = instances_table
     waiting = select(assignments.c.resource_id).where(assignments.c.kind == kinds.INSTANCE)
     ids = [row[0] for row in tx.execute(select(table.c.id).where(
         table.c.ended_at < before, table.c.desired == InstanceDesired.DELETED.value, table.c.id.not_in(waiting)
     ).order_by(table.c.id).limit(limit))]
     if ids:
-        tx.execute(instances.user_data.delete().where(instances.user_data.c.instance_id.in_(ids)))
+        tx.execute(user_data.delete().where(user_data.c.instance_id.in_(ids)))
         tx.execute(table.delete().where(table.c.id.in_(ids)))
     return len(ids)

@@ -20,7 +20,7 @@ STEP = 0.05
 
 
 @implementer(ISchedulerAlgorithm)
-class FilterAndWeigh:
+class FilterAlgorithm:
     """Filters, then weights."""
 
     def __init__(self, random: Random) -> None:
