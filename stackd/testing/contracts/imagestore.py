@@ -3,8 +3,8 @@
 A test module derives :class:`ImageStoreContract`; pytest does the rest.
 """
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar, cast
 
 import pytest
 import pytest_twisted
@@ -14,7 +14,12 @@ from stackd import errors
 from stackd.interfaces.imagestore import IImageStore
 
 MIB = 1 << 20
-awaiting = pytest_twisted.ensureDeferred
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+def awaiting(test: Test) -> Test:
+    """Let pytest wait for a coroutine."""
+    return cast(Test, pytest_twisted.ensureDeferred(test))
 
 
 async def blocks_of(*blocks: bytes) -> AsyncIterator[bytes]:
