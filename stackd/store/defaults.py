@@ -1,0 +1,60 @@
+"""What a project and a cloud have without anybody making it: a ``default`` group, a default network, ``public``.
+
+``core.identity`` calls :func:`new_project` in the transaction that makes a project; a new cloud calls
+:func:`external` once.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from stackd.model.groups import SecurityGroup
+from stackd.model.identities import Project
+from stackd.model.ids import new_id
+from stackd.model.networks import Network, Subnet
+from stackd.rules import addressing, firewalls
+from stackd.store import groups, networks, subnets
+from stackd.store.database import Transaction
+from stackd.store.tables.networks import networks as table
+
+NETWORK = "default"
+EXTERNAL = "public"
+
+
+def new_project(tx: Transaction, project: Project, zones: Sequence[str], default_cidr: str) -> Network:
+    """Give a project its ``default`` group, and a default network with one subnet per zone out of ``default_cidr``."""
+    default_group(tx, project.id)
+    network = networks.add(tx, Network(id=new_id(), project_id=project.id, name=NETWORK, is_default=True,
+                                       created_at=tx.now, updated_at=tx.now))
+    subnets.add(tx, [_subnet(tx, network, f"{NETWORK}-{zone}", cidr, zone)
+                     for zone, cidr in zip(zones, addressing.slices(default_cidr, len(zones)), strict=True)])
+    return networks.get(tx, network.id)
+
+
+def default_group(tx: Transaction, project_id: str) -> SecurityGroup:
+    """The ``default`` group of a project: all egress, and ingress from its own members; made when it is missing."""
+    found = groups.find(tx, project_id, names=(groups.DEFAULT,))
+    if found:
+        return found[-1]
+    id = new_id()
+    rules = firewalls.default_rules(id, project_id, new_id, tx.now, from_itself=True)
+    return groups.add(tx, SecurityGroup(id=id, project_id=project_id, name=groups.DEFAULT, rules=rules,
+                                        description="Default security group", created_at=tx.now, updated_at=tx.now))
+
+
+def external(tx: Transaction, admin_project_id: str, cidr: str) -> Network:
+    """The external network ``public``, whose addresses are floating ones; made once."""
+    id = tx.execute(select(table.c.id).where(table.c.external, table.c.name == EXTERNAL)).scalars().first()
+    if id is not None:
+        return networks.get(tx, id)
+    network = networks.add(tx, Network(id=new_id(), project_id=admin_project_id, name=EXTERNAL, external=True,
+                                       mtu=1500, created_at=tx.now, updated_at=tx.now))
+    subnets.add(tx, [_subnet(tx, network, EXTERNAL, cidr, "", dhcp=False)])
+    return networks.get(tx, network.id)
+
+
+def _subnet(tx: Transaction, network: Network, name: str, cidr: str, zone: str, dhcp: bool = True) -> Subnet:
+    gateway = addressing.first_address(cidr)
+    return Subnet(id=new_id(), project_id=network.project_id, network_id=network.id, name=name, cidr=cidr,
+                  gateway_ip=gateway, dhcp=dhcp, pools=addressing.default_pools(cidr, gateway),
+                  zone=zone, created_at=tx.now, updated_at=tx.now)

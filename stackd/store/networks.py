@@ -1,0 +1,135 @@
+"""Networks in SQL: who sees which, the default one of a project, and the plain row work for ``core.networks``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import asdict
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+
+from stackd import errors
+from stackd.model import kinds
+from stackd.model.networks import Network
+from stackd.store.chunks import gathered
+from stackd.store.database import Transaction
+from stackd.store.tables.networks import floating_ips, networks, ports, subnets
+
+LARGEST_SEGMENT = 2**24 - 1
+_COLUMNS = [column for column in networks.c if column.name != "segment"]
+
+
+def default_of(tx: Transaction, project_id: str) -> Network:
+    """The network a project's launches use when nothing is said."""
+    chosen = networks.c.is_default & (networks.c.project_id == project_id)
+    found = _records(tx, select(networks).where(chosen).order_by(networks.c.created_at, networks.c.id).limit(1))
+    if not found:
+        raise errors.NotFound(kinds.NETWORK, "default", remedy="Name a network; the project has no default one.")
+    return found[0]
+
+
+def visible(tx: Transaction, caller_project_id: str, is_admin: bool,
+            ids: Sequence[str] | None = None) -> tuple[Network, ...]:
+    """The networks a caller may use: own, shared and external ones; all for an admin. Newest first."""
+    statement = select(networks).order_by(networks.c.created_at.desc(), networks.c.id)
+    if not is_admin:
+        statement = statement.where(or_(networks.c.project_id == caller_project_id, networks.c.shared,
+                                        networks.c.external))
+    if ids is not None:
+        statement = statement.where(networks.c.id.in_(ids))
+    return _records(tx, statement)
+
+
+def get(tx: Transaction, id: str) -> Network:
+    """One network, whoever asks."""
+    found = _records(tx, select(networks).where(networks.c.id == id))
+    if not found:
+        raise errors.NotFound(kinds.NETWORK, id)
+    return found[0]
+
+
+def add(tx: Transaction, network: Network) -> Network:
+    """Insert a network; one that is not external gets its segment here."""
+    segment = None if network.external else _free_segment(tx, network.id)
+    columns = {column.name for column in _COLUMNS}
+    row = {name: value for name, value in asdict(network, recurse=False).items() if name in columns}
+    tx.execute(insert(networks).values(segment=segment, **row))
+    return get(tx, network.id)
+
+
+def change(tx: Transaction, id: str, values: Mapping[str, Any]) -> Network:
+    """Set columns of a network; ``updated_at`` follows."""
+    tx.execute(update(networks).where(networks.c.id == id).values(updated_at=tx.now, **values))
+    return get(tx, id)
+
+
+def raise_generation(tx: Transaction, id: str) -> None:
+    """Say that what hosts wire of this network has changed."""
+    tx.execute(update(networks).where(networks.c.id == id).values(generation=networks.c.generation + 1))
+
+
+def remove(tx: Transaction, id: str) -> None:
+    """Delete a network nothing uses, with its subnets."""
+    tx.execute(delete(subnets).where(subnets.c.network_id == id))
+    tx.execute(delete(networks).where(networks.c.id == id))
+
+
+def count(tx: Transaction, project_id: str) -> int:
+    """How many networks a project has."""
+    return int(tx.execute(select(func.count()).where(networks.c.project_id == project_id)).scalar_one())
+
+
+def users(tx: Transaction, id: str) -> tuple[int, int]:
+    """How many ports and floating addresses stand on a network."""
+    on_ports = select(func.count()).where(ports.c.network_id == id).scalar_subquery()
+    on_addresses = select(func.count()).where(floating_ips.c.network_id == id).scalar_subquery()
+    row = tx.execute(select(on_ports, on_addresses)).one()
+    return int(row[0]), int(row[1])
+
+
+def used_by_others(tx: Transaction, network: Network) -> bool:
+    """Whether another project has a port on a network, which then cannot stop being shared."""
+    chosen = and_(ports.c.network_id == network.id, ports.c.project_id != network.project_id)
+    return tx.execute(select(ports.c.id).where(chosen).limit(1)).scalar() is not None
+
+
+def external_ids(tx: Transaction) -> tuple[str, ...]:
+    """The external networks, oldest first: floating addresses come from the first unless another is named."""
+    chosen = select(networks.c.id).where(networks.c.external).order_by(networks.c.created_at, networks.c.id)
+    return tuple(tx.execute(chosen).scalars())
+
+
+def hosts(tx: Transaction, id: str) -> dict[str, list[str]]:
+    """Host -> ids of its ports on a network: who must look when the network changes."""
+    found: dict[str, list[str]] = {}
+    for host, port_id in tx.execute(select(ports.c.host, ports.c.id).where(ports.c.network_id == id,
+                                                                           ports.c.host != "")):
+        found.setdefault(host, []).append(port_id)
+    return found
+
+
+def of_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Network]:
+    """Networks by id, without asking who may see them."""
+    return {network.id: network for network in gathered(
+        ids, lambda some: _records(tx, select(networks).where(networks.c.id.in_(some))))}
+
+
+def _free_segment(tx: Transaction, id: str) -> int:
+    # The id is random already; the look aside is for the rare clash.
+    start = 1 + int(id[-6:], 16) % (LARGEST_SEGMENT - 256)
+    taken = set(tx.execute(select(networks.c.segment).where(networks.c.segment.between(start, start + 255))).scalars())
+    return next(segment for segment in range(start, start + 256) if segment not in taken)
+
+
+def _records(tx: Transaction, statement: Any) -> tuple[Network, ...]:
+    rows = tx.execute(statement).all()
+    if not rows:
+        return ()
+    of_network: dict[str, list[str]] = {}
+    chosen = select(subnets.c.network_id, subnets.c.id).order_by(subnets.c.created_at, subnets.c.id)
+    for network_id, subnet_id in tx.execute(chosen.where(subnets.c.network_id.in_([row.id for row in rows]))):
+        of_network.setdefault(network_id, []).append(subnet_id)
+    return tuple(_record(row, of_network.get(row.id, [])) for row in rows)
+
+
+def _record(row: Row[Any], subnet_ids: list[str]) -> Network:
+    return Network(segment=row.segment or 0, subnet_ids=tuple(subnet_ids),
+                   **{column.name: getattr(row, column.name) for column in _COLUMNS})

@@ -1,0 +1,244 @@
+"""Ports in SQL: made with their addresses, bound to instances and hosts, unbound, and removed when seen gone.
+
+The transactions of launch, placement, reports and ``core.ports`` call it. Whatever number of ports is concerned, each
+function runs a small constant number of statements.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import fields, frozen
+from sqlalchemy import Row, bindparam, delete, func, select, update
+
+from stackd import errors
+from stackd.model import kinds, wire
+from stackd.model.assignments import PortReport
+from stackd.model.faults import Fault
+from stackd.model.networks import FixedIP, GroupName, Port, PortDesired, WiringState
+from stackd.store import addresses, allocation, groups, stamps
+from stackd.store.allocation import PortAsk
+from stackd.store.chunks import chunks, gathered
+from stackd.store.database import Transaction
+from stackd.store.tables.networks import floating_ips, port_addresses, port_groups, ports, security_groups
+
+__all__ = ["PortAsk", "PortQuery", "adopt", "change", "count", "create", "find", "get", "observed", "of_devices",
+           "of_ids", "place", "release", "remove", "set_groups"]
+
+_PLAIN = tuple(attribute.name for attribute in fields(Port)
+               if attribute.name not in ("fixed_ips", "groups", "desired", "observed", "fault"))
+_ALIVE = ports.c.desired == PortDesired.WIRED.value
+
+create = allocation.create
+
+
+@frozen(kw_only=True)
+class PortQuery:
+    """Which ports; None means no condition, values inside a field are alternatives."""
+
+    project_id: str | None = None
+    ids: Sequence[str] | None = None
+    device_ids: Sequence[str] | None = None
+    network_ids: Sequence[str] | None = None
+
+
+def find(tx: Transaction, query: PortQuery) -> tuple[Port, ...]:
+    """Ports that are not being deleted, complete, newest first."""
+    conditions: list[Any] = [_ALIVE]
+    if query.project_id is not None:
+        conditions.append(ports.c.project_id == query.project_id)
+    for column, values in ((ports.c.id, query.ids), (ports.c.device_id, query.device_ids),
+                           (ports.c.network_id, query.network_ids)):
+        if values is not None:
+            conditions.append(column.in_(values))
+    found = _records(tx, *conditions)
+    return tuple(sorted(found, key=lambda port: (-port.created_at, port.id)))
+
+
+def get(tx: Transaction, id: str) -> Port:
+    """One port that is not being deleted, whoever asks."""
+    found = find(tx, PortQuery(ids=(id,)))
+    if not found:
+        raise errors.NotFound(kinds.PORT, id)
+    return found[0]
+
+
+def of_ids(tx: Transaction, ids: Iterable[str]) -> list[Port]:
+    """Ports by id, those being deleted included."""
+    return gathered(ids, lambda some: _records(tx, ports.c.id.in_(some)))
+
+
+def of_devices(tx: Transaction, device_ids: Iterable[str]) -> dict[str, tuple[Port, ...]]:
+    """Device id -> its ports in order of their index, with addresses, floating addresses and group names."""
+    found: dict[str, list[Port]] = {}
+    for port in gathered(device_ids, lambda some: _records(tx, ports.c.device_id.in_(some), _ALIVE)):
+        found.setdefault(port.device_id, []).append(port)
+    return {id: tuple(sorted(many, key=lambda port: (port.device_index, port.created_at, port.id)))
+            for id, many in found.items()}
+
+
+def hostnames(tx: Transaction, ids: Iterable[str]) -> dict[str, str]:
+    """Port id -> the host name DHCP hands out."""
+    return {id: name for id, name in gathered(ids, lambda some: tx.execute(
+        select(ports.c.id, ports.c.hostname).where(ports.c.id.in_(some))).all())}
+
+
+def count(tx: Transaction, project_id: str) -> int:
+    """How many ports a project has, for its quota."""
+    return int(tx.execute(select(func.count()).where(ports.c.project_id == project_id, _ALIVE)).scalar_one())
+
+
+def adopt(tx: Transaction, project_id: str, port_id: str, device_id: str, device_index: int, device_owner: str,
+          hostname: str = "") -> None:
+    """An instance borrows a port its user made; raises ``NotFound``, and ``InUse`` when it has a device."""
+    row = tx.execute(select(ports.c.device_id).where(
+        ports.c.id == port_id, ports.c.project_id == project_id, _ALIVE).with_for_update()).one_or_none()
+    if row is None:
+        raise errors.NotFound(kinds.PORT, port_id)
+    if row.device_id:
+        raise errors.InUse(kinds.PORT, port_id, f"device {row.device_id}")
+    change(tx, port_id, {"device_id": device_id, "device_index": device_index, "device_owner": device_owner,
+                         "hostname": hostname, "delete_on_termination": False})
+
+
+def change(tx: Transaction, id: str, values: Mapping[str, Any], rewire: bool = False) -> None:
+    """Set columns of a port; with ``rewire`` its generation rises and its host must look."""
+    generation = ports.c.generation + 1 if rewire else ports.c.generation
+    tx.execute(update(ports).where(ports.c.id == id).values(updated_at=tx.now, generation=generation, **values))
+    if rewire:
+        host = tx.execute(select(ports.c.host).where(ports.c.id == id)).scalar_one()
+        tx.stamp(host, kinds.PORT, [id])
+
+
+def set_groups(tx: Transaction, port: Port, group_ids: Sequence[str]) -> None:
+    """Put a port into exactly these groups and tell every host concerned."""
+    before = {group.id for group in port.groups}
+    tx.execute(delete(port_groups).where(port_groups.c.port_id == port.id))
+    allocation.join_groups(tx, {port.id: group_ids})
+    change(tx, port.id, {}, rewire=True)
+    if port.host:
+        tx.stamp(port.host, kinds.SECURITY_GROUP, group_ids)
+        groups.members_changed(tx, before ^ set(group_ids))
+
+
+def place(tx: Transaction, host_of: Mapping[str, str]) -> None:
+    """The devices were placed: their ports stand on these hosts now, and so do what leads to them and their groups."""
+    rows = [row for row in gathered(host_of, lambda some: tx.execute(
+        select(ports.c.id, ports.c.device_id, ports.c.host).where(ports.c.device_id.in_(some), _ALIVE)).all())
+        if row.host != host_of[row.device_id]]
+    if not rows:
+        return
+    placed = {row.id: host_of[row.device_id] for row in rows}
+    _bind(tx, placed)
+    for row in rows:
+        tx.stamp(row.host, kinds.PORT, [row.id])
+        tx.stamp(placed[row.id], kinds.PORT, [row.id])
+    addresses.follow(tx, placed)
+    joined = groups.of_ports(tx, placed)
+    for port_id, group_ids in joined.items():
+        tx.stamp(placed[port_id], kinds.SECURITY_GROUP, group_ids)
+    groups.members_changed(tx, {group_id for group_ids in joined.values() for group_id in group_ids})
+
+
+def release(tx: Transaction, device_ids: Iterable[str]) -> None:
+    """The devices are gone: unbind the ports their users made, delete the others, disassociate public addresses."""
+    found = [port for many in of_devices(tx, device_ids).values() for port in many]
+    remove(tx, [port for port in found if port.delete_on_termination])
+    kept = [port for port in found if not port.delete_on_termination]
+    if kept:
+        _leave(tx, kept)
+        _bind(tx, {port.id: "" for port in kept}, device_id="", device_owner="", device_index=0, hostname="")
+
+
+def remove(tx: Transaction, many: Sequence[Port]) -> None:
+    """Delete ports: at once where no host has them, else when the host saw them gone."""
+    if not many:
+        return
+    _leave(tx, many)
+    _erase(tx, [port.id for port in many if not port.host])
+    _bind(tx, {port.id: port.host for port in many if port.host}, desired=PortDesired.DELETED.value)
+
+
+def observed(tx: Transaction, host: str, reports: Sequence[PortReport]) -> set[str]:
+    """Apply what a host saw of its ports; returns the devices whose wiring it changed.
+
+    A deleted port that was seen absent, for the generation that deletes it, is erased: its addresses are free.
+    """
+    by_id = {report.id: report for report in reports}
+    rows = gathered(by_id, lambda some: tx.execute(
+        select(ports.c.id, ports.c.device_id, ports.c.desired, ports.c.generation, ports.c.observed,
+               ports.c.observed_generation, ports.c.fault).where(ports.c.id.in_(some), ports.c.host == host)).all())
+    gone = [row.id for row in rows if row.desired == PortDesired.DELETED.value
+            and by_id[row.id].observed is WiringState.ABSENT and by_id[row.id].generation >= row.generation]
+    news = [row for row in rows if row.id not in set(gone) and _seen(by_id[row.id]) != (
+        row.observed, row.observed_generation, row.fault)]
+    if news:
+        tx.execute(update(ports).where(ports.c.id == bindparam("key")).values(
+            observed=bindparam("seen"), observed_generation=bindparam("reached"), fault=bindparam("why")),
+            [dict(zip(("key", "seen", "reached", "why"), (row.id, *_seen(by_id[row.id])), strict=True))
+             for row in news])
+    _erase(tx, gone)
+    return {row.device_id for row in news if row.device_id}
+
+
+def _seen(report: PortReport) -> tuple[str, int, Any]:
+    return report.observed.value, report.generation, wire.dump(report.fault) if report.fault else None
+
+
+def _leave(tx: Transaction, many: Sequence[Port]) -> None:
+    """What refers to ports that leave their host: public addresses, groups, and the host itself."""
+    addresses.part(tx, [port.id for port in many])
+    for port in many:
+        tx.stamp(port.host, kinds.PORT, [port.id])
+    groups.members_changed(tx, {group.id for port in many if port.host for group in port.groups})
+
+
+def _bind(tx: Transaction, host_of_port: Mapping[str, str], **values: Any) -> None:
+    """Set the hosts of ports: a new generation, of which nothing has been seen yet."""
+    if host_of_port:
+        tx.execute(update(ports).where(ports.c.id == bindparam("key")).values(
+            host=bindparam("where"), generation=ports.c.generation + 1, observed=WiringState.UNKNOWN.value,
+            fault=None, updated_at=tx.now, **values),
+            [{"key": id, "where": host} for id, host in sorted(host_of_port.items())])
+
+
+def _erase(tx: Transaction, ids: Sequence[str]) -> None:
+    for some in chunks(ids):
+        for table, column in ((port_addresses, port_addresses.c.port_id), (port_groups, port_groups.c.port_id),
+                              (ports, ports.c.id)):
+            tx.execute(delete(table).where(column.in_(some)))
+        stamps.forget(tx, kinds.PORT, some)
+
+
+def _records(tx: Transaction, *conditions: Any) -> list[Port]:
+    """Complete ports in three statements."""
+    rows = tx.execute(select(ports).where(*conditions)).all()
+    if not rows:
+        return []
+    fixed = _fixed_ips(tx, conditions)
+    names: dict[str, list[GroupName]] = {}
+    chosen = (select(port_groups.c.port_id, security_groups.c.id, security_groups.c.name)
+              .join(security_groups, security_groups.c.id == port_groups.c.group_id)
+              .join(ports, ports.c.id == port_groups.c.port_id).where(*conditions).order_by(port_groups.c.position))
+    for port_id, id, name in tx.execute(chosen):
+        names.setdefault(port_id, []).append(GroupName(id=id, name=name))
+    return [_record(row, fixed.get(row.id, []), names.get(row.id, [])) for row in rows]
+
+
+def _fixed_ips(tx: Transaction, conditions: Sequence[Any]) -> dict[str, list[FixedIP]]:
+    leads = ((floating_ips.c.port_id == port_addresses.c.port_id)
+             & (floating_ips.c.fixed_ip == port_addresses.c.address))
+    chosen = (select(port_addresses.c.port_id, port_addresses.c.subnet_id, port_addresses.c.address,
+                     floating_ips.c.address, floating_ips.c.id)
+              .join(ports, ports.c.id == port_addresses.c.port_id).outerjoin(floating_ips, leads)
+              .where(*conditions).order_by(port_addresses.c.position))
+    found: dict[str, list[FixedIP]] = {}
+    for port_id, subnet_id, address, floating, floating_id in tx.execute(chosen):
+        found.setdefault(port_id, []).append(FixedIP(
+            subnet_id=subnet_id, address=address, floating_ip=floating or "", floating_ip_id=floating_id or ""))
+    return found
+
+
+def _record(row: Row[Any], fixed_ips: Sequence[FixedIP], names: Sequence[GroupName]) -> Port:
+    return Port(fixed_ips=tuple(fixed_ips), groups=tuple(names), desired=PortDesired(row.desired),
+                observed=WiringState(row.observed), fault=wire.load(Fault, row.fault) if row.fault else None,
+                **{name: getattr(row, name) for name in _PLAIN})

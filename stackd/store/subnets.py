@@ -1,0 +1,122 @@
+"""Subnets in SQL, and the picking of free addresses in them.
+
+A free address is looked for behind the one handed out last (``cursor``), in windows, so that a subnet with
+thousands of addresses in use costs what an empty one costs, and a freed address is not reused at once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import fields
+from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, update
+
+from stackd import errors
+from stackd.model import kinds, wire
+from stackd.model.networks import AddressPool, Subnet
+from stackd.rules import addressing
+from stackd.store.chunks import gathered
+from stackd.store.database import Transaction
+from stackd.store.tables.networks import floating_ips, port_addresses, subnets
+
+_NAMES = tuple(attribute.name for attribute in fields(Subnet))
+
+
+def get(tx: Transaction, id: str) -> Subnet:
+    """One subnet, whoever asks."""
+    found = of_ids(tx, [id])
+    if not found:
+        raise errors.NotFound(kinds.SUBNET, id)
+    return found[0]
+
+
+def of_ids(tx: Transaction, ids: Iterable[str]) -> list[Subnet]:
+    """Subnets by id, oldest first."""
+    return gathered(ids, lambda some: _records(tx, subnets.c.id.in_(some)))
+
+
+def of_networks(tx: Transaction, network_ids: Iterable[str]) -> list[Subnet]:
+    """The subnets of some networks, oldest first within each piece."""
+    return gathered(network_ids, lambda some: _records(tx, subnets.c.network_id.in_(some)))
+
+
+def add(tx: Transaction, many: Sequence[Subnet]) -> None:
+    """Insert subnets in one statement."""
+    tx.execute(insert(subnets), [wire.dump(subnet) for subnet in many])
+
+
+def change(tx: Transaction, id: str, values: Mapping[str, Any]) -> Subnet:
+    """Set columns of a subnet; ``pools`` as :class:`AddressPool` tuples. ``updated_at`` follows."""
+    columns = dict(values)
+    if "pools" in columns:
+        columns["pools"] = wire.dump(columns["pools"])
+    tx.execute(update(subnets).where(subnets.c.id == id).values(updated_at=tx.now, **columns))
+    return get(tx, id)
+
+
+def remove(tx: Transaction, id: str) -> None:
+    """Delete a subnet nothing uses."""
+    tx.execute(delete(subnets).where(subnets.c.id == id))
+
+
+def count(tx: Transaction, project_id: str) -> int:
+    """How many subnets a project has."""
+    return int(tx.execute(select(func.count()).where(subnets.c.project_id == project_id)).scalar_one())
+
+
+def in_use(tx: Transaction, ids: Iterable[str]) -> dict[str, int]:
+    """Subnet id -> addresses in use by ports and floating addresses."""
+    used: dict[str, int] = {}
+    for table in (port_addresses, floating_ips):
+        for id, many in gathered(ids, lambda some, table=table: tx.execute(  # type: ignore[misc]
+                select(table.c.subnet_id, func.count()).where(table.c.subnet_id.in_(some))
+                .group_by(table.c.subnet_id)).all()):
+            used[id] = used.get(id, 0) + many
+    return used
+
+
+def locked_of_networks(tx: Transaction, network_ids: Iterable[str]) -> dict[str, list[tuple[Subnet, int]]]:
+    """Network id -> its subnets with their cursors, rows locked: nobody else picks there until commit."""
+    found: dict[str, list[tuple[Subnet, int]]] = {}
+    chosen = select(subnets).where(subnets.c.network_id.in_(sorted(set(network_ids))))
+    for row in tx.execute(chosen.order_by(subnets.c.id).with_for_update()):
+        found.setdefault(row.network_id, []).append((_record(row), row.cursor))
+    for many in found.values():
+        many.sort(key=lambda pair: (pair[0].created_at, pair[0].id))
+    return found
+
+
+def pick(tx: Transaction, subnet: Subnet, cursor: int, wanted: int, table: Table = port_addresses) -> list[int]:
+    """Up to ``wanted`` free numbers of an IPv4 subnet whose row is locked; fewer when it is full.
+
+    ``table`` is where used numbers stand: those of ports, or of floating addresses. The caller moves the cursor
+    with :func:`move_cursors`.
+    """
+    found: list[int] = []
+    for low, high in addressing.windows(subnet.pools, cursor, wanted):
+        if len(found) == wanted:
+            break
+        used = set(tx.execute(select(table.c.number).where(
+            table.c.subnet_id == subnet.id, table.c.number.between(low, high))).scalars())
+        found += addressing.free(low, high, used, wanted - len(found))
+    return found
+
+
+def move_cursors(tx: Transaction, cursors: Mapping[str, int]) -> None:
+    """Remember the number handed out last in each subnet."""
+    tx.execute(update(subnets).where(subnets.c.id == bindparam("subnet")).values(cursor=bindparam("last")),
+               [{"subnet": id, "last": last} for id, last in sorted(cursors.items())])
+
+
+def full(subnet_ids: Iterable[str]) -> errors.NoMoreAddresses:
+    """The error that no address is left in any of these subnets."""
+    return errors.NoMoreAddresses(f"No more addresses in subnet {', '.join(sorted(subnet_ids))}.")
+
+
+def _records(tx: Transaction, condition: Any) -> list[Subnet]:
+    return [_record(row) for row in
+            tx.execute(select(subnets).where(condition).order_by(subnets.c.created_at, subnets.c.id))]
+
+
+def _record(row: Row[Any]) -> Subnet:
+    values = {name: getattr(row, name) for name in _NAMES}
+    return Subnet(**values | {"pools": tuple(AddressPool(**pool) for pool in row.pools), "dns": tuple(row.dns)})
