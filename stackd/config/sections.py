@@ -1,0 +1,135 @@
+"""The sections of the configuration, one frozen class each. Durations are in seconds.
+
+Daemons get the whole :class:`Config` from ``loading.load_file`` and hand each part what it needs.
+"""
+
+from attrs import frozen
+
+from stackd.config.keys import address, at_least, between, cidr, distinct, filled, key, one_of, section, url
+from stackd.model.quotas import UNLIMITED, QuotaSet
+
+
+@frozen(kw_only=True)
+class Cloud:
+    """The cloud as a whole."""
+
+    region: str = key("us-east-1", "The name of the region in both APIs.", filled)
+    zones: tuple[str, ...] = key(("us-east-1a", "us-east-1b"), "Availability zones; new hosts are spread over them.",
+                                 distinct)
+    external_cidr: str = key("203.0.113.0/24", "Floating addresses come from this network.", cidr)
+    default_network_cidr: str = key("10.0.0.0/24", "The network each new project gets.", cidr)
+    state: str = key("/var/lib/stackd", "Folder for all that must outlive a restart.", filled)
+
+
+@frozen(kw_only=True)
+class Database:
+    """Where desired and observed are kept."""
+
+    url: str = key("sqlite:////var/lib/stackd/stackd.db", "SQLAlchemy's URL.", url)
+    threads: int = key(4, "Threads that read, and on servers write; sqlite always has one writer.", between(1, 64))
+
+
+@frozen(kw_only=True)
+class Bus:
+    """What carries wakes, reports and calls."""
+
+    driver: str = key("memory", "Entry point of stackd.buses; memory: all daemons in one process.", filled)
+
+
+@frozen(kw_only=True)
+class Api:
+    """Where the APIs listen."""
+
+    host: str = key("127.0.0.1", "The address to listen on.", address)
+    port_base: int = key(8773, "N: EC2 and STS, N+1: the OpenStack APIs, N+2: metadata.", between(1, 65533))
+    public_host: str = key("", "The address in the catalogue, where clients reach us by another than 'host'.")
+
+
+@frozen(kw_only=True)
+class Identity:
+    """Who is it."""
+
+    driver: str = key("sql", "Entry point of stackd.identities.", filled)
+    token_lifetime: float = key(14400.0, "How long a token is good for.", at_least(60))
+    password_cost: str = key("normal", "normal, or cheap: quick and weak hashes, for tests only.",
+                             one_of("normal", "cheap"))
+
+
+@frozen(kw_only=True)
+class Scheduler:
+    """Which host an instance goes to."""
+
+    algorithm: str = key("filter", "Entry point of stackd.schedulers: filter, simple, zone, chance.", filled)
+    deadline: float = key(60.0, "How long an instance waits for room before it fails.", at_least(1))
+    refresh: float = key(2.0, "How old the picture of the hosts may be.", at_least(0.1))
+    cpu_allocation_ratio: float = key(4.0, "Virtual processors promised for each real one.", at_least(0.1))
+    memory_allocation_ratio: float = key(1.0, "Memory promised for each byte there is.", at_least(0.1))
+    disk_allocation_ratio: float = key(1.0, "Disk promised for each byte there is.", at_least(0.1))
+
+
+@frozen(kw_only=True)
+class Compute:
+    """The guests of a host."""
+
+    driver: str = key("fake", "Entry point of stackd.hypervisors: fake, libvirt.", filled)
+    virt_type: str = key("auto", "auto: KVM where it really works, else emulation.", one_of("auto", "kvm", "qemu"))
+    concurrency: int = key(4, "How many guests are worked on at a time.", between(1, 1000))
+    shutdown_grace: float = key(60.0, "How long a guest may take to shut down before its power is cut.", at_least(0))
+    step_limit: float = key(600.0, "How long one step on a guest may take.", at_least(1))
+
+
+@frozen(kw_only=True)
+class Network:
+    """The wiring of a host."""
+
+    driver: str = key("fake", "Entry point of stackd.networks: fake, linuxbridge.", filled)
+    netns: str = key("", "Network namespace everything is made in; empty: the host's own.")
+    public_link: str = key("", "The interface that faces the outside; empty: a bridge of our own.")
+    step_limit: float = key(60.0, "How long one change of the wiring may take.", at_least(1))
+
+
+@frozen(kw_only=True)
+class Image:
+    """The image service."""
+
+    driver: str = key("local", "Entry point of stackd.images.", filled)
+    store: str = key("files", "Entry point of stackd.imagestores: files, memory.", filled)
+    folder: str = key("/var/lib/stackd/images", "Where the store 'files' keeps the bytes.", filled)
+    largest: int = key(50 * 1024**3, "The most bytes an image may have.", at_least(1))
+
+
+@frozen(kw_only=True)
+class Hosts:
+    """The hosts of this process, and how they keep in touch."""
+
+    name: str = key("", "The name of this host; empty: the machine's. Several are numbered after it.")
+    number: int = key(1, "How many hosts this process plays; more than one with fake drivers only.", between(1, 10000))
+    heartbeat: float = key(10.0, "A host asks for its assignments at least this often.", at_least(0.1))
+    resync: float = key(600.0, "Every resource is looked at again at least this often.", at_least(1))
+    gone: float = key(60.0, "A host unheard of for so long gets no new instances.", at_least(1))
+
+
+@frozen(kw_only=True)
+class Logging:
+    """What is logged; always JSON, one event a line."""
+
+    level: str = key("info", "The least important events that are kept.", one_of("debug", "info", "warn", "error"))
+
+
+@frozen(kw_only=True)
+class Config:
+    """The whole configuration; every key has a default that suits a demonstration."""
+
+    cloud: Cloud = section(Cloud, "The cloud as a whole.")
+    database: Database = section(Database, "Where desired and observed are kept.")
+    bus: Bus = section(Bus, "What carries wakes, reports and calls between daemons.")
+    api: Api = section(Api, "Where the APIs listen.")
+    identity: Identity = section(Identity, "Who is it.")
+    quotas: QuotaSet = section(QuotaSet, "The limits of projects that have none of their own; -1 is unlimited.",
+                               at_least(UNLIMITED))
+    scheduler: Scheduler = section(Scheduler, "Which host an instance goes to.")
+    compute: Compute = section(Compute, "The guests of a host.")
+    network: Network = section(Network, "The wiring of a host.")
+    image: Image = section(Image, "The image service.")
+    hosts: Hosts = section(Hosts, "The hosts of this process, and how they keep in touch.")
+    logging: Logging = section(Logging, "What is logged; always JSON, one event a line.")
