@@ -4,6 +4,8 @@ Changing nothing is no error: the same instance comes back, its generation as it
 as OpenStack's clients expect. A change raises the generation and clears the fault of the old one.
 """
 
+from typing import Any
+
 from attrs import evolve
 
 from stackd import errors
@@ -13,9 +15,9 @@ from stackd.model.instances import GuestState, Instance, InstanceDesired, Reboot
 from stackd.rules.phases import phase_of
 
 
-def changed(instance: Instance, now: float, request_id: str, **fields: object) -> Instance:
+def changed(instance: Instance, now: float, request_id: str, **fields: Any) -> Instance:
     """The instance with the next generation of what is desired."""
-    return evolve(instance, generation=instance.generation + 1, fault=None, updated_at=now,  # type: ignore[arg-type]
+    return evolve(instance, generation=instance.generation + 1, fault=None, updated_at=now,
                   request_id=request_id, **fields)
 
 

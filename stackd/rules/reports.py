@@ -3,6 +3,7 @@
 from attrs import evolve, frozen
 
 from stackd.model.assignments import InstanceReport
+from stackd.model.faults import Fault
 from stackd.model.instances import GuestState, Instance, InstanceDesired, OnLaunchFault
 
 
@@ -32,7 +33,7 @@ def applied(instance: Instance, report: InstanceReport, now: float) -> Applied:
     if after.observed.state is GuestState.RUNNING and after.launched_at is None:
         after = evolve(after, launched_at=now)
     if report.fault is not None and report.fault.generation == instance.generation:
-        return _faulted(evolve(after, fault=report.fault), now)
+        return _faulted(evolve(after, fault=report.fault), report.fault, now)
     if instance.desired is InstanceDesired.DELETED:
         return _deleting(after, now)
     if report.powered_off_itself and _was_ours_to_keep(instance, report):
@@ -51,15 +52,13 @@ def _deleting(after: Instance, now: float) -> Applied:
     return Applied(instance=evolve(after, ended_at=now, updated_at=now), action="ended", ended=True)
 
 
-def _faulted(after: Instance, now: float) -> Applied:
-    assert after.fault is not None
+def _faulted(after: Instance, fault: Fault, now: float) -> Applied:
     if after.launched_at is None and after.on_launch_fault is OnLaunchFault.TERMINATE \
             and after.desired is not InstanceDesired.DELETED:
         # EC2 has no error state: what never ran is taken away again and keeps saying why.
         after = evolve(after, desired=InstanceDesired.DELETED, generation=after.generation + 1)
-        return Applied(instance=evolve(after, updated_at=now), action="fault", reason=after.fault.message
-                       if after.fault else "", restamp=True)
-    return Applied(instance=evolve(after, updated_at=now), action="fault", reason=after.fault.message)
+        return Applied(instance=evolve(after, updated_at=now), action="fault", reason=fault.message, restamp=True)
+    return Applied(instance=evolve(after, updated_at=now), action="fault", reason=fault.message)
 
 
 def _compared(before: Instance, after: Instance, now: float) -> Applied:

@@ -42,7 +42,7 @@ class Transaction:
 
     def execute(self, statement: Executable, parameters: Any = None) -> "CursorResult[*tuple[Any, ...]]":
         """Run one statement."""
-        return self.connection.execute(statement, parameters)  # type: ignore[return-value]
+        return self.connection.execute(statement, parameters)
 
     def wake(self, address: str, body: dict[str, Any] | None = None) -> None:
         """Send this wake after commit; equal ones leave once."""
@@ -80,10 +80,12 @@ class Database:
 
     async def read(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn`` on a snapshot; nothing it writes is kept."""
-        return await self._retried(self._readers, self._read, fn, args, kwargs)
+        result: T = await self._retried(self._readers, self._read, fn, args, kwargs)
+        return result
 
     async def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn`` in one transaction, commit, then send its wakes."""
+        result: T
         result, wakes = await self._retried(self._writers, self._write, fn, args, kwargs)
         for address, body in wakes:
             self._wake(address, body)

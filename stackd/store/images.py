@@ -69,7 +69,7 @@ def page(tx: Transaction, viewer: str | None, query: ImageQuery) -> Page[Image]:
         conditions.append(_after(tx, query.marker, order))
     rows = tx.execute(select(images).where(*conditions).limit(query.limit + 1).order_by(
         *(column.desc() if descending else column.asc() for column, descending in order))).all()
-    return Page(_records(tx, rows[:query.limit]), more=len(rows) > query.limit)
+    return Page(tuple(_records(tx, rows[:query.limit])), more=len(rows) > query.limit)
 
 
 def begin_upload(tx: Transaction, id: str, key: str) -> bool:

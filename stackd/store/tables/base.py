@@ -18,7 +18,7 @@ metadata = MetaData(naming_convention={
 
 Id = CHAR(32)
 Name = String(255)
-Seconds = Double(53)
+Seconds: Double[float] = Double(53)
 
 
 class Json(TypeDecorator[Any]):
