@@ -1,0 +1,23 @@
+"""What an operator may set of the Linux bridge driver."""
+
+from pathlib import Path
+
+from attrs import field, frozen
+
+
+@frozen(kw_only=True)
+class LinuxBridgeOptions:
+    """``state`` is a folder of the driver's own, the same at every start.
+
+    ``netns`` names the namespace that is this host; empty is the present one. ``public_bridge`` is a bridge in it
+    that leads outside; empty means no outside: no SNAT and no floating addresses. Each router takes one address of
+    ``snat_range`` for its guests' traffic to the outside, whose first address is the outside's own. Addresses in
+    ``floating_ranges`` are reached directly on the public bridge. ``dns`` serves subnets that name no resolver.
+    """
+
+    state: Path = field(converter=Path)
+    netns: str = ""
+    public_bridge: str = ""
+    snat_range: str = "100.64.0.0/16"
+    floating_ranges: tuple[str, ...] = ("203.0.113.0/24",)
+    dns: tuple[str, ...] = ()
