@@ -1,0 +1,93 @@
+"""The plan of an instance: complete, and it always arrives."""
+
+from itertools import product
+
+import pytest
+from attrs import evolve
+
+from stackd.model.faults import Fault, FaultCode
+from stackd.model.guests import Guest
+from stackd.model.instances import GuestState, InstanceDesired, RebootKind
+from stackd.model.networks import WiringState
+from stackd.rules.plans.instance import TABLE, PlanSettings, Verb, next_step, reached
+from stackd.testing.records import a_guest, a_port, an_assignment, an_instance
+
+NOW = 1000.0
+SETTINGS = PlanSettings(shutdown_grace=60.0)
+RUNNING, STOPPED, DELETED = InstanceDesired.RUNNING, InstanceDesired.STOPPED, InstanceDesired.DELETED
+
+
+def test_every_pair_of_desired_and_observed_has_a_step() -> None:
+    assert set(TABLE) == set(product(InstanceDesired, GuestState))
+
+
+def perform(guest: Guest, verb: Verb, reboots: int) -> Guest:
+    """The world after a verb, as the driver's contract promises it."""
+    if verb is Verb.PREPARE:
+        return evolve(guest, prepared=True)
+    if verb is Verb.START:
+        return evolve(guest, state=GuestState.RUNNING, reboots=reboots, shutdown_at=None)
+    if verb is Verb.SHUTDOWN:
+        return evolve(guest, shutdown_at=NOW)
+    if verb is Verb.DESTROY:
+        return evolve(guest, state=GuestState.STOPPED, shutdown_at=NOW)
+    if verb is Verb.REMOVE:
+        return Guest(id=guest.id, state=GuestState.ABSENT)
+    return guest
+
+
+@pytest.mark.parametrize("desired", InstanceDesired)
+@pytest.mark.parametrize("state", [state for state in GuestState if state is not GuestState.UNKNOWN])
+@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("pending", [0, 2])
+@pytest.mark.parametrize("kind", RebootKind)
+@pytest.mark.parametrize("shutdown_at", [None, NOW - 5, NOW - 500])
+def test_from_every_state_the_desired_one_is_reached_in_few_steps(
+        desired: InstanceDesired, state: GuestState, prepared: bool, pending: int, kind: RebootKind,
+        shutdown_at: float | None) -> None:
+    assignment = an_assignment(an_instance(desired=desired, reboots=pending, reboot_kind=kind))
+    guest = a_guest(state, prepared=prepared or state is not GuestState.ABSENT, shutdown_at=shutdown_at)
+    now = NOW
+    for _ in range(10):
+        step = next_step(assignment, guest, now, SETTINGS)
+        if step.verb is Verb.NOTHING:
+            break
+        if step.verb is Verb.WAIT:
+            assert step.delay is not None
+            now += step.delay + 0.001
+        guest = perform(guest, step.verb, pending)
+    assert reached(assignment.instance, guest)
+
+
+def test_a_guest_is_not_started_before_its_ports_are_wired() -> None:
+    port = a_port(observed=WiringState.UNKNOWN)
+    assignment = an_assignment(ports=(port,))
+    guest = a_guest(GuestState.STOPPED)
+    assert next_step(assignment, guest, NOW, SETTINGS).verb is Verb.WAIT
+    wired = an_assignment(ports=(evolve(port, observed=WiringState.WIRED),))
+    assert next_step(wired, guest, NOW, SETTINGS).verb is Verb.START
+
+
+def test_a_port_wired_on_another_host_does_not_count() -> None:
+    assignment = an_assignment(ports=(a_port(observed=WiringState.WIRED, host="host-2"),))
+    assert next_step(assignment, a_guest(GuestState.STOPPED), NOW, SETTINGS).verb is Verb.WAIT
+
+
+def test_a_guest_gets_its_grace_before_its_power_is_cut() -> None:
+    assignment = an_assignment(desired=STOPPED)
+    asked = next_step(assignment, a_guest(), NOW, SETTINGS)
+    assert asked.verb is Verb.SHUTDOWN
+    waiting = next_step(assignment, a_guest(shutdown_at=NOW - 20), NOW, SETTINGS)
+    assert (waiting.verb, waiting.delay) == (Verb.WAIT, 40.0)
+    assert next_step(assignment, a_guest(shutdown_at=NOW - 60), NOW, SETTINGS).verb is Verb.DESTROY
+
+
+def test_a_hard_reboot_does_not_ask() -> None:
+    assignment = an_assignment(an_instance(reboots=1, reboot_kind=RebootKind.HARD))
+    assert next_step(assignment, a_guest(), NOW, SETTINGS).verb is Verb.DESTROY
+
+
+def test_a_fault_stops_all_but_deletion() -> None:
+    faulty = an_instance(fault=Fault(code=FaultCode.HYPERVISOR, generation=1, message="no"))
+    assert next_step(an_assignment(faulty), a_guest(GuestState.ABSENT), NOW, SETTINGS).verb is Verb.NOTHING
+    assert next_step(an_assignment(faulty, desired=DELETED), a_guest(), NOW, SETTINGS).verb is Verb.REMOVE

@@ -1,0 +1,82 @@
+"""What reports make of instances."""
+
+from typing import Any
+
+from attrs import evolve
+
+from stackd.model.assignments import InstanceReport
+from stackd.model.faults import Fault, FaultCode
+from stackd.model.instances import GuestState, Instance, InstanceDesired, ObservedInstance, OnLaunchFault
+from stackd.rules.reports import Applied, applied, owned_by
+from stackd.testing.records import an_instance
+
+
+def report(state: GuestState, generation: int = 1, **fields: Any) -> InstanceReport:
+    """A report of the instance's own host."""
+    return InstanceReport(id="d" * 32, epoch=1, observed=ObservedInstance(state=state, generation=generation),
+                          **fields)
+
+
+def apply(instance: Instance, said: InstanceReport) -> Applied:
+    """Apply at time 500."""
+    return applied(instance, said, 500.0)
+
+
+def test_the_first_running_is_the_launch() -> None:
+    new = an_instance(launched_at=None, observed=ObservedInstance())
+    first = apply(new, report(GuestState.RUNNING))
+    assert first.instance.launched_at == 500.0
+    assert applied(first.instance, report(GuestState.RUNNING), 900.0).instance.launched_at == 500.0
+
+
+def test_applying_twice_changes_nothing_more() -> None:
+    once = apply(an_instance(), report(GuestState.STOPPED, 0))
+    assert once.action == "observed"
+    assert apply(once.instance, report(GuestState.STOPPED, 0)) == Applied(instance=once.instance)
+
+
+def test_a_guest_that_powered_itself_off_stays_off() -> None:
+    said = report(GuestState.STOPPED, powered_off_itself=True)
+    outcome = apply(an_instance(), said)
+    assert outcome.instance.desired is InstanceDesired.STOPPED
+    assert outcome.restamp
+
+
+def test_an_old_power_off_does_not_undo_a_newer_wish() -> None:
+    said = report(GuestState.STOPPED, generation=1, powered_off_itself=True)
+    assert apply(an_instance(generation=2), said).instance.desired is InstanceDesired.RUNNING
+
+
+def test_a_deleted_one_ends_only_when_its_generation_saw_it_absent() -> None:
+    going = an_instance(desired=InstanceDesired.DELETED, generation=2)
+    assert not apply(going, report(GuestState.ABSENT, 1)).ended
+    assert not apply(going, report(GuestState.STOPPED, 2)).ended
+    gone = apply(going, report(GuestState.ABSENT, 2))
+    assert gone.ended
+    assert gone.instance.ended_at == 500.0
+
+
+def test_absence_is_no_order() -> None:
+    assert apply(an_instance(), report(GuestState.ABSENT)).instance.desired is InstanceDesired.RUNNING
+
+
+def test_a_fault_before_the_first_run_ends_launches_that_asked_for_it() -> None:
+    said = report(GuestState.ABSENT, 0, fault=Fault(code=FaultCode.IMAGE, generation=1, message="gone"))
+    new = an_instance(launched_at=None, observed=ObservedInstance())
+    kept = apply(new, said)
+    assert (kept.instance.desired, kept.instance.fault) == (InstanceDesired.RUNNING, said.fault)
+    ended = apply(evolve(new, on_launch_fault=OnLaunchFault.TERMINATE), said)
+    assert (ended.instance.desired, ended.instance.fault) == (InstanceDesired.DELETED, said.fault)
+    assert ended.restamp
+
+
+def test_the_fault_of_an_older_generation_is_not_this_ones() -> None:
+    said = report(GuestState.ABSENT, 0, fault=Fault(code=FaultCode.IMAGE, generation=1, message="gone"))
+    assert apply(an_instance(generation=2), said).instance.fault is None
+
+
+def test_a_host_speaks_only_of_what_it_holds() -> None:
+    said = report(GuestState.RUNNING)
+    assert owned_by(an_instance(), "host-1", said)
+    assert not owned_by(an_instance(), "host-2", said)
+    assert not owned_by(an_instance(placement_epoch=2), "host-1", said)
