@@ -78,7 +78,7 @@ def locked(tx: Transaction, names: Sequence[str], host_gone: float) -> dict[str,
     chosen = select(hosts).where(hosts.c.name.in_(sorted(set(names)))).order_by(hosts.c.name).with_for_update()
     rows = tx.execute(chosen).all()
     last = dict(tx.execute(select(contacts.c.host, contacts.c.last_seen).where(
-        contacts.c.worker == "compute", contacts.c.host.in_([row.name for row in rows]))).tuples().all())
+        contacts.c.worker == "compute", contacts.c.host.in_([row.name for row in rows]))).all())
     return {row.name: _record(row, tx.now, host_gone, last.get(row.name, 0.0)) for row in rows}
 
 

@@ -1,0 +1,155 @@
+"""Claims: what fits is placed once, what does not is not, and reservations go together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from stackd.core.flavors import seed
+from stackd.model.assignments import FetchRequest, Hello
+from stackd.model.faults import FaultCode
+from stackd.model.hosts import Host, HostCapacity
+from stackd.model.ids import new_id
+from stackd.model.instances import Instance, InstanceDesired, OnLaunchFault
+from stackd.rules import lifecycle
+from stackd.store import assigned, hosts, instances, placements
+from stackd.store.database import Transaction
+from stackd.store.placements import Choice, Pending
+from stackd.testing.projects import Cloud
+from stackd.testing.records import FLAVOR, an_instance
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    """A cloud with two hosts that have room for four instances each."""
+    made = Cloud()
+    made.write(seed)
+    for name in ("host-1", "host-2"):
+        capacity = HostCapacity(vcpus=4, memory_mib=4 * FLAVOR.memory_mib, disk_gib=100)
+        made.write(hosts.hello, Hello(host=name, worker="compute", zone="zone-a", capacity=capacity), {})
+    return made
+
+
+def launched(cloud: Cloud, count: int = 1, together: int = 1, **fields: Any) -> list[Pending]:
+    """New instances of one reservation, as the scheduler finds them."""
+    reservation = new_id()
+    new = [an_instance(id=new_id(), reservation_id=reservation, launch_index=index, host="", launched_at=None,
+                       placement_epoch=0, **fields) for index in range(count)]
+    cloud.write(instances.insert_all, new, together, "")
+    return [one for one in cloud.read(placements.pending, 1000) if one.reservation_id == reservation]
+
+
+def claim(cloud: Cloud, *pairs: tuple[Pending, str], gone: float = 60.0) -> frozenset[str]:
+    """Claim hosts for instances."""
+    return cloud.write(placements.claim, [Choice(pending=one, host=host) for one, host in pairs], gone)
+
+
+def host(cloud: Cloud, name: str) -> Host:
+    """A host as it stands."""
+    return next(one for one in cloud.read(hosts.listed, 60.0) if one.name == name)
+
+
+def instance(cloud: Cloud, id: str) -> Instance:
+    """An instance as it stands."""
+    return cloud.read(instances.of_ids, [id])[id]
+
+
+def test_a_claim_places_and_counts(cloud: Cloud) -> None:
+    one, = launched(cloud)
+    assert claim(cloud, (one, "host-1")) == {one.id}
+    placed = instance(cloud, one.id)
+    assert (placed.host, placed.zone, placed.placement_epoch) == ("host-1", "zone-a", 1)
+    assert host(cloud, "host-1").used_vcpus == 1
+    assert cloud.read(placements.pending, 10) == ()
+
+
+def test_the_host_is_told(cloud: Cloud) -> None:
+    one, = launched(cloud)
+    claim(cloud, (one, "host-1"))
+    told = cloud.read(assigned.fetch, FetchRequest(host="host-1", worker="compute", session=1), "x")
+    assert [assignment.instance.id for assignment in told.instances] == [one.id]
+    again = cloud.read(assigned.fetch, FetchRequest(host="host-1", worker="compute", session=1,
+                                                    known=told.version), "x")
+    assert again.instances == ()
+
+
+def test_claiming_twice_places_once(cloud: Cloud) -> None:
+    one, = launched(cloud)
+    claim(cloud, (one, "host-1"))
+    assert claim(cloud, (one, "host-2")) == frozenset()
+    assert instance(cloud, one.id).host == "host-1"
+    assert host(cloud, "host-2").used_vcpus == 0
+
+
+def test_a_full_host_drops_only_what_does_not_fit(cloud: Cloud) -> None:
+    many = [launched(cloud)[0] for _ in range(5)]
+    won = claim(cloud, *((one, "host-1") for one in many))
+    assert won == {one.id for one in many[:4]}
+    assert host(cloud, "host-1").used_memory_mib == host(cloud, "host-1").memory_mib
+
+
+@pytest.mark.parametrize("spoil", ["disabled", "silent"])
+def test_a_host_that_takes_nothing_wins_nothing(cloud: Cloud, spoil: str) -> None:
+    one, = launched(cloud)
+    if spoil == "disabled":
+        cloud.write(hosts.enable, "host-1", False, "repair")
+    else:
+        cloud.clock.advance(100)
+    assert claim(cloud, (one, "host-1")) == frozenset()
+
+
+def test_a_reservation_goes_together_or_not_at_all(cloud: Cloud) -> None:
+    many = launched(cloud, count=6, together=6)
+    assert claim(cloud, *((one, "host-1") for one in many)) == frozenset()
+    assert host(cloud, "host-1").instances == 0
+    split: Sequence[tuple[Pending, str]] = [(one, f"host-{1 + index % 2}") for index, one in enumerate(many)]
+    assert len(claim(cloud, *split)) == 6
+
+
+def test_what_is_beyond_the_minimum_goes_alone(cloud: Cloud) -> None:
+    many = launched(cloud, count=6, together=2)
+    assert len(claim(cloud, *((one, "host-1") for one in many))) == 4
+
+
+def test_a_terminated_instance_is_not_placed(cloud: Cloud) -> None:
+    one, = launched(cloud)
+
+    def terminate(tx: Transaction) -> None:
+        instances.save_all(tx, [(lifecycle.terminated(instances.of_ids(tx, [one.id])[one.id], tx.now, "req"), True)])
+
+    cloud.write(terminate)
+    assert claim(cloud, (one, "host-1")) == frozenset()
+    assert instance(cloud, one.id).ended_at is not None
+
+
+def test_a_fault_keeps_the_words_and_leaves_the_queue(cloud: Cloud) -> None:
+    one, = launched(cloud)
+    assert cloud.write(placements.fail, [(one, "no room")]) == {one.id}
+    failed = instance(cloud, one.id)
+    assert failed.fault is not None
+    assert (failed.fault.code, failed.fault.message) == (FaultCode.NO_CAPACITY, "no room")
+    assert cloud.read(placements.pending, 10) == ()
+
+
+def test_a_fault_ends_what_asked_for_it(cloud: Cloud) -> None:
+    one, = launched(cloud, on_launch_fault=OnLaunchFault.TERMINATE)
+    cloud.write(placements.fail, [(one, "no room")])
+    ended = instance(cloud, one.id)
+    assert ended.desired is InstanceDesired.DELETED
+    assert ended.ended_at is not None
+
+
+def test_the_fault_loses_against_a_claim(cloud: Cloud) -> None:
+    one, = launched(cloud)
+    claim(cloud, (one, "host-1"))
+    assert cloud.write(placements.fail, [(one, "no room")]) == frozenset()
+
+
+def test_recounting_finds_what_was_claimed(cloud: Cloud) -> None:
+    for _ in range(3):
+        claim(cloud, (launched(cloud)[0], "host-1"))
+    before = host(cloud, "host-1")
+    cloud.write(hosts.add_used, {"host-1": (7, 7, 7, 7)})
+    cloud.write(hosts.recount, "host-1")
+    assert evolve(host(cloud, "host-1"), last_seen=0) == evolve(before, last_seen=0)
