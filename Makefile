@@ -7,7 +7,7 @@ STATE ?= .state
 PYTHON ?= python3
 JOBS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help debian venv lint types unit live test cloud down bench news clean
+.PHONY: help debian venv lint types unit live test cloud down bench migration news clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -51,6 +51,9 @@ down:  ## Stop the cloud of 'make cloud' and leave nothing behind.
 
 bench: venv  ## Figures as JSON lines.
 	@$(BIN)/python -m bench
+
+migration: venv  ## Write the next migration of the database: make migration NAME=words.
+	@$(BIN)/python -m stackd.store.schema $(NAME)
 
 news: venv  ## The release notes as they would be now.
 	@$(BIN)/towncrier build --draft
