@@ -19,13 +19,17 @@ def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
                         help="N: EC2 and STS, N+1: the OpenStack APIs, N+2: metadata")
     parser.add_argument("--hosts", type=int, metavar="N", help="how many hosts there are (fake drivers)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file; the options here win over it")
+    parser.add_argument("--sweep", action="store_true",
+                        help="run nothing; remove what a stopped cloud left on this machine: guests, networks, mounts")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run until a signal comes."""
-    from stackd.daemons.cloud import run_in_foreground
+    """Run until a signal comes, or sweep."""
+    from stackd.daemons.cloud import run_in_foreground, sweep
 
+    if arguments.sweep:
+        return sweep(arguments.state)
     return run_in_foreground(
         state=arguments.state, drivers=arguments.drivers, host=arguments.host,
         port_base=arguments.port_base, hosts=arguments.hosts, config=arguments.config)
