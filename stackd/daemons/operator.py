@@ -40,10 +40,11 @@ class OperatorResource(Resource):
 
     async def _answer(self, request: Request) -> None:
         name = request.path.decode("ascii", "replace").strip("/")
+        body = request.content.read() if request.content else b""
         try:
             if name not in self._commands:
                 raise errors.NotSupported(f"This cloud has no operator command {name!r}.")
-            answer = {"answer": await self._commands[name](orjson.loads(request.content.read()))}
+            answer = {"answer": await self._commands[name](orjson.loads(body))}
         except errors.StackdError as error:
             request.setResponseCode(400)
             answer = {"message": error.message, "remedy": error.remedy}
