@@ -1,10 +1,13 @@
 """What a host's report makes of an instance: pure, idempotent, and deaf to hosts that do not own the row."""
 
+from collections.abc import Iterable
+
 from attrs import evolve, frozen
 
 from stackd.model.assignments import InstanceReport
 from stackd.model.faults import Fault
 from stackd.model.instances import GuestState, Instance, InstanceDesired, OnLaunchFault
+from stackd.model.networks import Port
 
 
 @frozen(kw_only=True)
@@ -59,6 +62,15 @@ def _faulted(after: Instance, fault: Fault, now: float) -> Applied:
         after = evolve(after, desired=InstanceDesired.DELETED, generation=after.generation + 1)
         return Applied(instance=evolve(after, updated_at=now), action="fault", reason=fault.message, restamp=True)
     return Applied(instance=evolve(after, updated_at=now), action="fault", reason=fault.message)
+
+
+def unwirable(instance: Instance, ports: Iterable[Port], now: float) -> Applied:
+    """The instance after its ports were reported: one that waits for a port that cannot be wired has that fault."""
+    fault = next((port.fault for port in ports if port.fault and port.fault.generation == port.generation), None)
+    if fault is None or instance.launched_at is not None or instance.fault is not None \
+            or instance.desired is InstanceDesired.DELETED:
+        return Applied(instance=instance)
+    return _faulted(evolve(instance, fault=evolve(fault, generation=instance.generation)), fault, now)
 
 
 def _compared(before: Instance, after: Instance, now: float) -> Applied:

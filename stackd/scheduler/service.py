@@ -59,7 +59,8 @@ class SchedulerService(Service):
         self._hosts: dict[str, Host] = {}
         self._read_at = float("-inf")
         self._again = False
-        self._round: "defer.Deferred[None] | None" = None
+        self._busy = False
+        self._idle: "list[defer.Deferred[None]]" = []
         self._timer: DelayedCall | None = None
         self._subscription: ISubscription | None = None
 
@@ -82,9 +83,9 @@ class SchedulerService(Service):
     async def _stop(self) -> None:
         if self._subscription is not None:
             await self._subscription.stop()
-        if self._round is not None:
+        if self._busy:
             done: "defer.Deferred[None]" = defer.Deferred()
-            self._round.addBoth(lambda _: done.callback(None))
+            self._idle.append(done)
             await done
 
     def woken(self, body: Body) -> None:
@@ -92,8 +93,9 @@ class SchedulerService(Service):
         if not self.running:
             return
         self._again = True
-        if self._round is None:
-            self._round = defer.ensureDeferred(self._look())
+        if not self._busy:
+            self._busy = True
+            defer.ensureDeferred(self._look())
 
     async def reported(self, body: Body) -> None:
         """Nobody reports to schedulers."""
@@ -106,8 +108,11 @@ class SchedulerService(Service):
         except Exception:
             log.failure("placing failed; it is tried again")
         finally:
-            self._round = None
+            self._busy = False
             self._sleep()
+            idle, self._idle = self._idle, []
+            for waiting in idle:
+                waiting.callback(None)
 
     def _sleep(self) -> None:
         if self._timer is not None and self._timer.active():

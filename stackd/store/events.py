@@ -40,5 +40,5 @@ def record(tx: Transaction, kind: str, resource_id: str, project_id: str, action
 def of_resource(tx: Transaction, resource_id: str, limit: int = 1000) -> tuple[Event, ...]:
     """The history of a resource, newest first."""
     found = tx.execute(select(events).where(events.c.resource_id == resource_id)
-                       .order_by(events.c.at.desc(), events.c.id).limit(limit))
+                       .order_by(events.c.number.desc()).limit(limit))
     return tuple(Event(**{name: getattr(row, name) for name in _COLUMNS}) for row in found)

@@ -13,7 +13,7 @@ from stackd.model import kinds
 from stackd.model.assignments import InstanceReport, Report
 from stackd.model.instances import Instance, InstanceDesired
 from stackd.rules import ownership, phases
-from stackd.rules.reports import Applied, applied, owned_by
+from stackd.rules.reports import Applied, applied, owned_by, unwirable
 from stackd.store import addresses, events, hosts, instances, ports, stamps
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments
@@ -47,9 +47,11 @@ def _rewrite_phases(tx: Transaction, ids: Sequence[str]) -> None:
     """Ports of these instances changed: their phase may have, and their hosts must look."""
     found = instances.of_ids(tx, ids, lock=True)
     held = ports.of_devices(tx, list(found))
-    instances.save_all(tx, [(one, phases.all_wired(held.get(one.id, ()))) for one in found.values()])
+    outcomes = [unwirable(one, held.get(one.id, ()), tx.now) for one in found.values()]
+    instances.save_all(tx, [(one.instance, phases.all_wired(held.get(one.instance.id, ()))) for one in outcomes])
     for one in found.values():
         tx.stamp(one.host, kinds.INSTANCE, [one.id])
+    events.record_all(tx, [_event(tx, one) for one in outcomes if one.action])
 
 
 def _instances(tx: Transaction, said: Sequence[tuple[Report, InstanceReport]], second_look: float) -> None:

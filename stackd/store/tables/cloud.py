@@ -6,7 +6,8 @@ from stackd.store.tables.base import Id, Json, Name, Seconds, id_column, metadat
 
 events = Table(
     "events", metadata,
-    id_column(),
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", Id, nullable=False, unique=True),
     Column("at", Seconds, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("resource_id", String(64), nullable=False),
@@ -18,8 +19,9 @@ events = Table(
     Column("reason", Text, nullable=False, default=""),
     Column("before", Json),
     Column("after", Json),
-    Index("ix_events_resource", "resource_id", "at"),
+    Index("ix_events_resource", "resource_id", "number"),
 )
+"""``number`` orders what one clock reading cannot; it is no cursor, for transactions commit out of its order."""
 
 quotas = Table(
     "quotas", metadata,
