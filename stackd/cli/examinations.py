@@ -15,6 +15,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from stackd.drivers.hypervisors.kvmprobe import kvm_works
+
 TIMEOUT = 20.0
 
 PROGRAMS = {
@@ -139,7 +141,7 @@ def kvm() -> Finding:
     works = kvm_works()
     return Finding(name="KVM", well=works, needed=False,
                    detail="tried and works" if works else "does not work here; guests are emulated, which is slow",
-                   remedy="" if works else "enable virtualisation in the firmware, or nested virtualisation below")
+                   remedy="enable virtualisation in the firmware, or nested virtualisation in the host below")
 
 
 def try_command(*command: str) -> str:
@@ -150,8 +152,3 @@ def try_command(*command: str) -> str:
         return str(error)
     lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
     return "" if done.returncode == 0 else lines[0]
-
-
-def kvm_works() -> bool:
-    """Whether the device takes its first command from us."""
-    return False

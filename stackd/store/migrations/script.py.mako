@@ -1,4 +1,4 @@
-"""${message}"""
+"""${message.capitalize()}."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,5 +10,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """${message}"""
+    """${message.capitalize()}."""
     ${upgrades if upgrades else "pass"}
