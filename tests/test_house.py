@@ -68,13 +68,16 @@ def words(name: str) -> set[str]:
 
 
 def names(path: Path, tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Every name a module gives: its own, classes, functions, arguments, variables and attributes."""
+    """Every name a module gives: its own, classes, functions, arguments and variables.
+
+    Methods that override Twisted's keep the names of its arguments.
+    """
     yield path.stem, 1
     for node in ast.walk(tree):
         if isinstance(node, Definition):
             yield node.name, node.lineno
-        elif isinstance(node, ast.arg):
-            yield node.arg, node.lineno
+        if isinstance(node, Function) and not re.search(r"^write$|[a-z][A-Z]", node.name):
+            yield from ((each.arg, each.lineno) for each in ast.walk(node.args) if isinstance(each, ast.arg))
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id, node.lineno
 

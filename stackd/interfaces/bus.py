@@ -44,7 +44,8 @@ class IMessageBus(Interface):
     async def call(address: str, method: str, body: Body, timeout: float = 30.0) -> Any:
         """Ask and wait at most ``timeout`` seconds.
 
-        Errors of ``stackd.errors`` come back typed; others as ``Internal``. Raises ``CallTimedOut``, ``NoSuchTarget``, ``OutcomeUnknown``, ``Overloaded``.
+        Errors of ``stackd.errors`` come back typed; others as ``Internal``.
+        Raises ``CallTimedOut``, ``NoSuchTarget``, ``OutcomeUnknown``, ``Overloaded``.
         """
 
     async def serve(address: str, endpoint: IEndpoint) -> ISubscription:
