@@ -216,7 +216,7 @@ class WorkQueue:
         return min(self._settings.backoff_most, growing) * (0.5 + self._random.random())
 
     def _tell(self, key: str, entry: _Entry, error: Exception, wanted: float) -> None:
-        if isinstance(error, errors.Unavailable | errors.TransientFailure):
+        if isinstance(error, errors.StackdError):
             _log.warn("{key}: {error}; again in {seconds:.1f} s (failure {failures})", key=key, error=str(error),
                       seconds=wanted, failures=entry.failures)
         else:

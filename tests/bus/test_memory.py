@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import pytest
+import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -74,6 +75,12 @@ class TestMemoryBus(BusContract):
         assert deferred.called, "it takes too long"
         return await deferred
 
+    @pytest_twisted.ensureDeferred
+    async def test_defects_come_back_as_internal(self, bus: MemoryBus, lost_failures: list[Any]) -> None:
+        await super().test_defects_come_back_as_internal(bus)
+        assert [event["log_failure"].type for event in lost_failures] == [ZeroDivisionError]
+        lost_failures.clear()
+
 
 def test_equal_wakes_in_the_queue_become_one(clock: Clock) -> None:
     bus, endpoint = MemoryBus(clock), ListeningEndpoint()
@@ -87,12 +94,14 @@ def test_equal_wakes_in_the_queue_become_one(clock: Clock) -> None:
     assert len(endpoint.wakes.pending) == 3
 
 
-def test_a_wake_that_fails_does_not_stop_the_others(clock: Clock) -> None:
+def test_a_wake_that_fails_does_not_stop_the_others(clock: Clock, lost_failures: list[Any]) -> None:
     bus, endpoint = MemoryBus(clock), ListeningEndpoint()
     result(clock, bus.serve("scheduler", endpoint))
     endpoint.woken = lambda body: 1 / 0  # type: ignore[method-assign, assignment, return-value]
     bus.wake("scheduler", {})
     assert result(clock, bus.call("scheduler", "echo", {"a": 1})) == {"a": 1}
+    assert [event["log_failure"].type for event in lost_failures] == [ZeroDivisionError]
+    lost_failures.clear()
 
 
 def test_a_report_is_taken_on_a_later_turn(clock: Clock) -> None:
@@ -111,13 +120,15 @@ def test_too_many_reports_to_nobody_are_refused(clock: Clock) -> None:
         result(clock, bus.report("conductor", {}))
 
 
-def test_poison_is_set_aside_after_some_tries_and_others_go_on(clock: Clock) -> None:
+def test_poison_is_set_aside_after_some_tries_and_is_logged(clock: Clock, lost_failures: list[Any]) -> None:
     bus, endpoint = MemoryBus(clock, settings=MemoryBusSettings(tries=3)), Stubborn()
     result(clock, bus.serve("conductor", endpoint))
     result(clock, bus.report("conductor", {"n": 1}))
     clock.pump([1.0] * 60)
     assert endpoint.tries == 3
     assert list(bus.set_aside) == [("conductor", {"n": 1})]
+    assert [event["address"] for event in lost_failures] == ["conductor"]
+    lost_failures.clear()
 
 
 def test_an_unavailable_database_sets_nothing_aside(clock: Clock) -> None:

@@ -1,0 +1,220 @@
+"""The network worker: brings the wiring of its host to what is assigned, in one change, and reports what stands.
+
+There is one key for the whole host, so whatever came together is applied together. The plan is
+``rules.plans.wiring``; the driver applies a change as one atomic ruleset. The metadata service of the host asks
+:meth:`NetworkWorker.port_at` whose address it is talking to.
+"""
+
+from typing import Any
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from stackd import errors
+from stackd.interfaces.bus import IEndpoint
+from stackd.interfaces.network import INetworkDriver
+from stackd.model.assignments import (
+    Assignments,
+    FloatingAssignment,
+    FloatingReport,
+    PortAssignment,
+    PortReport,
+)
+from stackd.model.faults import Fault, FaultCode
+from stackd.model.networks import WiringState
+from stackd.model.wirings import GroupWiring, ObservedWiring, WiringChange
+from stackd.rules.plans.wiring import AssignedWiring, atoms, change_for, merged, seen_floating_ips, seen_ports
+from stackd.workers.endpoint import WorkerEndpoint
+from stackd.workers.worker import HostWorker
+
+_log = Logger()
+_KEY = "wiring"
+
+PATIENCE = 3
+"""How many rounds in a row may fail in passing before the change is taken apart."""
+
+Kept = PortAssignment | FloatingAssignment
+Word = PortReport | FloatingReport
+
+
+@frozen
+class _Said:
+    """A word, when it was said, and since when it has been the same."""
+
+    word: Word
+    at: float
+    since: float
+
+
+class NetworkWorker(HostWorker):
+    """Cares for the wiring of one host."""
+
+    kind = "network"
+
+    def __init__(self, *, driver: INetworkDriver, **shared: Any) -> None:
+        """``shared`` are the arguments of :class:`HostWorker`."""
+        super().__init__(**shared)
+        self._driver = driver
+        self._ports: dict[str, PortAssignment] = {}
+        self._floating_ips: dict[str, FloatingAssignment] = {}
+        self._groups: dict[str, GroupWiring] = {}
+        self._at: dict[tuple[str, str], str] = {}
+        self._said: dict[tuple[type, str], _Said] = {}
+        self._faults: dict[str, Fault] = {}
+        self._rounds_failed = 0
+
+    def port_at(self, network_id: str, address: str) -> PortAssignment | None:
+        """The port of this host with a fixed address on a network; its wiring names the instance."""
+        id = self._at.get((network_id, address))
+        return None if id is None else self._ports.get(id)
+
+    def endpoint(self) -> IEndpoint:
+        """Wakes only."""
+        return WorkerEndpoint(self.assigned.woken, {})
+
+    async def held(self) -> tuple[str, ...]:
+        """Every port wired on the host."""
+        return tuple((await self._driver.observe()).ports)
+
+    # --- what is assigned ---
+
+    async def take(self, fetched: Assignments) -> None:
+        """Keep the rows; look at the wiring when there are any."""
+        if fetched.full:
+            for kept in (self._ports, self._floating_ips, self._groups, self._at):
+                kept.clear()
+        for port in fetched.ports:
+            self._keep_port(port)
+        self._floating_ips.update((one.id, one) for one in fetched.floating_ips)
+        self._groups.update((one.id, one) for one in fetched.groups)
+        for id in fetched.ended:
+            self._forget(id)
+        if fetched.full or fetched.ports or fetched.floating_ips or fetched.groups or fetched.ended:
+            self.queue.add(_KEY)
+
+    def _keep_port(self, port: PortAssignment) -> None:
+        self._drop_addresses(self._ports.get(port.id))
+        self._ports[port.id] = port
+        fault = self._faults.get(port.id)
+        if fault is not None and fault.generation != port.generation:
+            del self._faults[port.id]
+        if port.wiring is not None:
+            self._at.update(((port.wiring.network_id, address), port.id) for address in port.wiring.addresses)
+
+    def _drop_addresses(self, port: PortAssignment | None) -> None:
+        if port is not None and port.wiring is not None:
+            for address in port.wiring.addresses:
+                if self._at.get((port.wiring.network_id, address)) == port.id:
+                    del self._at[port.wiring.network_id, address]
+
+    def _forget(self, id: str) -> None:
+        self._drop_addresses(self._ports.pop(id, None))
+        self._floating_ips.pop(id, None)
+        self._faults.pop(id, None)
+        for kind in (PortReport, FloatingReport):
+            self._said.pop((kind, id), None)
+
+    # --- the wiring ---
+
+    async def reconcile(self, key: str) -> float | None:
+        """Observe, apply what differs, observe, report."""
+        assigned = self._assigned()
+        observed = await self._driver.observe()
+        change = change_for(assigned, observed)
+        failures: list[errors.StackdError] = []
+        if change != WiringChange():
+            failures = await self._apply(change)
+            observed = await self._driver.observe()
+        left = self._tell(assigned, observed)
+        if failures:
+            raise failures[0]
+        return left
+
+    def _assigned(self) -> AssignedWiring:
+        """What is assigned now, without ports that cannot be wired."""
+        return AssignedWiring(
+            ports={id: one for id, one in self._ports.items() if id not in self._faults or one.wiring is None},
+            floating_ips=dict(self._floating_ips), groups=dict(self._groups))
+
+    async def _apply(self, change: WiringChange) -> list[errors.StackdError]:
+        """Apply as a whole; what failed for good, or in passing again and again, is taken apart.
+
+        Returns the failures that are to be tried again.
+        """
+        try:
+            await self._driver.apply(change)
+        except errors.TransientFailure:
+            self._rounds_failed += 1
+            if self._rounds_failed < PATIENCE:
+                raise
+        except errors.DriverFailure:
+            pass
+        else:
+            self._rounds_failed = 0
+            return []
+        return await self._apply_halves(atoms(change))
+
+    async def _apply_halves(self, changes: tuple[WiringChange, ...]) -> list[errors.StackdError]:
+        """Halve until the poison stands alone, so that all others are wired."""
+        if len(changes) == 1:
+            return await self._apply_alone(changes[0])
+        middle = len(changes) // 2
+        failures = []
+        for half in (changes[:middle], changes[middle:]):
+            try:
+                await self._driver.apply(merged(half))
+            except errors.DriverFailure:
+                failures += await self._apply_halves(half)
+        return failures
+
+    async def _apply_alone(self, change: WiringChange) -> list[errors.StackdError]:
+        try:
+            await self._driver.apply(change)
+        except errors.PermanentFailure as failure:
+            poisoned = {port.id for port in change.ports} | self._ports_on({net.id for net in change.networks})
+            for id in poisoned:
+                self._fault(id, failure)
+            return [] if poisoned else [failure]
+        except errors.DriverFailure as failure:
+            return [failure]
+        return []
+
+    def _ports_on(self, network_ids: set[str]) -> set[str]:
+        return {id for id, one in self._ports.items()
+                if one.wiring is not None and one.wiring.network_id in network_ids}
+
+    def _fault(self, port_id: str, failure: errors.PermanentFailure) -> None:
+        port = self._ports.get(port_id)
+        if port is not None:
+            _log.warn("Port {id} cannot be wired: {failure}", id=port_id, failure=str(failure))
+            self._faults[port_id] = Fault(code=FaultCode.NETWORK, generation=port.generation, message=str(failure),
+                                          detail=repr(failure), at=self.clock.seconds())
+
+    # --- what is told ---
+
+    def _tell(self, assigned: AssignedWiring, observed: ObservedWiring) -> float | None:
+        """Report what is new; when to look again at what is gone."""
+        words: list[Word] = [word for word in seen_ports(assigned, observed) if word.id not in self._faults]
+        words += seen_floating_ips(assigned, observed)
+        words += [PortReport(id=id, observed=WiringState.ABSENT, generation=fault.generation, fault=fault)
+                  for id, fault in self._faults.items()]
+        left = [after for after in (self._say(word) for word in words) if after is not None]
+        return min(left, default=None)
+
+    def _say(self, word: Word) -> float | None:
+        """Say it when it is new or was said long ago; what is gone is said twice, then forgotten."""
+        now, row = self.clock.seconds(), (type(word), word.id)
+        said = self._said.get(row)
+        if said is None or said.word != word:
+            self._said[row] = said = _Said(word, now, now)
+            self.reporter.say(word)
+        gone = word.observed is WiringState.ABSENT and word.id not in self._faults
+        left = said.since + self.settings.second_look - now if gone else None
+        if left is not None and left <= 0:
+            self.reporter.say(word)
+            self._forget(word.id)
+            return None
+        if said.at + self.settings.tell_again <= now:
+            self._said[row] = _Said(word, now, said.since)
+            self.reporter.say(word)
+        return left
