@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import jsonschema
 import orjson
@@ -57,14 +58,14 @@ class Call:
 
 @frozen
 class Answer:
-    """What a handler returns: a JSON body (None for an empty one), a status and extra headers."""
+    """What an operation returns: a JSON body (None for an empty one), a status and extra headers."""
 
     body: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(factory=dict)
 
 
-Handler = Callable[..., Awaitable[Answer]]
+Operation = Callable[..., Awaitable[Answer]]
 
 
 class Service:
@@ -87,24 +88,33 @@ class Service:
 
 
 def operation(schema: Mapping[str, Any] | None = None, *, public: bool = False,
-              raw_body: bool = False) -> Callable[[Handler], Any]:
-    """Decorate a route: ``async def handler(self, call, **path_arguments) -> Answer``.
+              raw_body: bool = False) -> Callable[[Operation], Any]:
+    """Decorate a route: ``async def perform(self, call, **path_arguments) -> Answer``.
 
-    ``schema`` is the JSON schema of the body (None: no body is read); ``public`` needs no token, but looks at
-    one that is there never; ``raw_body`` leaves the body to the handler.
+    ``schema`` is the JSON schema of the body (None: no body is read); ``public`` needs no token, and never looks at
+    one that is there; ``raw_body`` leaves the body to the operation, which then ends when the client hangs up. Any
+    other operation runs to its end, so that what it commits is also told to those it concerns.
     """
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()) if schema else None
 
-    def decorate(handler: Handler) -> Any:
-        @wraps(handler)
+    def decorate(perform: Operation) -> Any:
+        @wraps(perform)
         def respond(self: Service, request: Request, **kwargs: str) -> "defer.Deferred[bytes]":
-            return defer.ensureDeferred(_respond(self, request, handler, validator, public, raw_body, kwargs))
+            answer = defer.ensureDeferred(_respond(self, request, perform, validator, public, raw_body, kwargs))
+            return answer if raw_body else _shielded(answer)
         return respond
 
     return decorate
 
 
-async def _respond(service: Service, request: Request, handler: Handler, validator: Any, public: bool,
+def _shielded(answer: "defer.Deferred[bytes]") -> "defer.Deferred[bytes]":
+    """The same result, but cancelling this one leaves ``answer`` alone."""
+    outer: defer.Deferred[bytes] = defer.Deferred()
+    answer.addBoth(outer.callback)
+    return outer
+
+
+async def _respond(service: Service, request: Request, perform: Operation, validator: Any, public: bool,
                    raw_body: bool, kwargs: dict[str, str]) -> bytes:
     request_id = f"req-{uuid.uuid4()}"
     request.setHeader("x-openstack-request-id", request_id)
@@ -115,7 +125,7 @@ async def _respond(service: Service, request: Request, handler: Handler, validat
         body = _body(request, validator) if validator and not raw_body else None
         call = Call(caller=caller, method=request.method.decode(), path=request.path.decode("utf-8", "replace"),
                     base=base_url(request), query=_query(request), body=body, version=version, raw=request)
-        answer = await handler(service, call, **kwargs)
+        answer = await perform(service, call, **kwargs)
     except Exception as error:
         answer = fault(service, error, request_id)
     return write(request, answer, service.version_headers(version))
@@ -171,8 +181,9 @@ async def _caller(service: Service, request: Request, request_id: str) -> Caller
 
 
 def _query(request: Request) -> tuple[tuple[str, str], ...]:
-    return tuple((key.decode("utf-8", "replace"), value.decode("utf-8", "replace"))
-                 for key, values in (request.args or {}).items() for value in values)
+    # Not request.args: it loses the order, and names without a value.
+    query = request.uri.partition(b"?")[2].decode("ascii", "replace")
+    return tuple(parse_qsl(query, keep_blank_values=True, errors="replace"))
 
 
 def _body(request: Request, validator: Any) -> Any:
