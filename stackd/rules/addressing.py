@@ -121,7 +121,7 @@ def overlapping(cidr: str, others: Iterable[str]) -> str | None:
     """The first of the other prefixes that shares addresses with this one."""
     mine = ip_network(cidr)
     return next((other for other in others if ip_network(other).version == mine.version
-                 and mine.overlaps(ip_network(other))), None)  # type: ignore[arg-type]
+                 and mine.overlaps(ip_network(other))), None)
 
 
 def size(pools: Iterable[AddressPool]) -> int:

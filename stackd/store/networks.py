@@ -4,22 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import asdict
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, update
 
 from stackd import errors
 from stackd.model import kinds
-from stackd.model.networks import Network
+from stackd.model.networks import Network, PortDesired
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
 from stackd.store.tables.networks import floating_ips, networks, ports, subnets
 
 LARGEST_SEGMENT = 2**24 - 1
-_COLUMNS = [column for column in networks.c if column.name != "segment"]
+_COLUMNS = [column for column in networks.c if column.name not in ("segment", "deleted")]
+_ALIVE = networks.c.deleted.is_(False)
 
 
 def default_of(tx: Transaction, project_id: str) -> Network:
     """The network a project's launches use when nothing is said."""
-    chosen = networks.c.is_default & (networks.c.project_id == project_id)
+    chosen = networks.c.is_default & (networks.c.project_id == project_id) & _ALIVE
     found = _records(tx, select(networks).where(chosen).order_by(networks.c.created_at, networks.c.id).limit(1))
     if not found:
         raise errors.NotFound(kinds.NETWORK, "default", remedy="Name a network; the project has no default one.")
@@ -29,7 +30,7 @@ def default_of(tx: Transaction, project_id: str) -> Network:
 def visible(tx: Transaction, caller_project_id: str, is_admin: bool,
             ids: Sequence[str] | None = None) -> tuple[Network, ...]:
     """The networks a caller may use: own, shared and external ones; all for an admin. Newest first."""
-    statement = select(networks).order_by(networks.c.created_at.desc(), networks.c.id)
+    statement = select(networks).where(_ALIVE).order_by(networks.c.created_at.desc(), networks.c.id)
     if not is_admin:
         statement = statement.where(or_(networks.c.project_id == caller_project_id, networks.c.shared,
                                         networks.c.external))
@@ -40,7 +41,7 @@ def visible(tx: Transaction, caller_project_id: str, is_admin: bool,
 
 def get(tx: Transaction, id: str) -> Network:
     """One network, whoever asks."""
-    found = _records(tx, select(networks).where(networks.c.id == id))
+    found = _records(tx, select(networks).where(networks.c.id == id, _ALIVE))
     if not found:
         raise errors.NotFound(kinds.NETWORK, id)
     return found[0]
@@ -67,19 +68,27 @@ def raise_generation(tx: Transaction, id: str) -> None:
 
 
 def remove(tx: Transaction, id: str) -> None:
-    """Delete a network nothing uses, with its subnets."""
+    """Delete a network without living ports; its row stays, unseen, until no host has a port on it."""
     tx.execute(delete(subnets).where(subnets.c.network_id == id))
-    tx.execute(delete(networks).where(networks.c.id == id))
+    tx.execute(update(networks).where(networks.c.id == id).values(deleted=True))
+    sweep(tx)
+
+
+def sweep(tx: Transaction) -> None:
+    """Erase deleted networks that no port is left on."""
+    tx.execute(delete(networks).where(networks.c.deleted.is_(True),
+                                      ~exists().where(ports.c.network_id == networks.c.id)))
 
 
 def count(tx: Transaction, project_id: str) -> int:
     """How many networks a project has."""
-    return int(tx.execute(select(func.count()).where(networks.c.project_id == project_id)).scalar_one())
+    return int(tx.execute(select(func.count()).where(networks.c.project_id == project_id, _ALIVE)).scalar_one())
 
 
 def users(tx: Transaction, id: str) -> tuple[int, int]:
-    """How many ports and floating addresses stand on a network."""
-    on_ports = select(func.count()).where(ports.c.network_id == id).scalar_subquery()
+    """How many living ports and how many floating addresses stand on a network."""
+    on_ports = select(func.count()).where(ports.c.network_id == id,
+                                          ports.c.desired == PortDesired.WIRED.value).scalar_subquery()
     on_addresses = select(func.count()).where(floating_ips.c.network_id == id).scalar_subquery()
     row = tx.execute(select(on_ports, on_addresses)).one()
     return int(row[0]), int(row[1])
@@ -93,7 +102,7 @@ def used_by_others(tx: Transaction, network: Network) -> bool:
 
 def external_ids(tx: Transaction) -> tuple[str, ...]:
     """The external networks, oldest first: floating addresses come from the first unless another is named."""
-    chosen = select(networks.c.id).where(networks.c.external).order_by(networks.c.created_at, networks.c.id)
+    chosen = select(networks.c.id).where(networks.c.external, _ALIVE).order_by(networks.c.created_at, networks.c.id)
     return tuple(tx.execute(chosen).scalars())
 
 

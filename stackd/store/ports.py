@@ -15,7 +15,7 @@ from stackd.model import kinds, wire
 from stackd.model.assignments import PortReport
 from stackd.model.faults import Fault
 from stackd.model.networks import FixedIP, GroupName, Port, PortDesired, WiringState
-from stackd.store import addresses, allocation, groups, stamps
+from stackd.store import addresses, allocation, groups, networks, stamps
 from stackd.store.allocation import PortAsk
 from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
@@ -155,7 +155,10 @@ def remove(tx: Transaction, many: Sequence[Port]) -> None:
         return
     _leave(tx, many)
     _erase(tx, [port.id for port in many if not port.host])
-    _bind(tx, {port.id: port.host for port in many if port.host}, desired=PortDesired.DELETED.value)
+    dying = {port.id: port.host for port in many if port.host}
+    for some in chunks(dying):
+        tx.execute(delete(port_groups).where(port_groups.c.port_id.in_(some)))
+    _bind(tx, dying, desired=PortDesired.DELETED.value)
 
 
 def observed(tx: Transaction, host: str, reports: Sequence[PortReport]) -> set[str]:
@@ -177,6 +180,8 @@ def observed(tx: Transaction, host: str, reports: Sequence[PortReport]) -> set[s
             [dict(zip(("key", "seen", "reached", "why"), (row.id, *_seen(by_id[row.id])), strict=True))
              for row in news])
     _erase(tx, gone)
+    if gone:
+        networks.sweep(tx)
     return {row.device_id for row in news if row.device_id}
 
 

@@ -12,11 +12,11 @@ from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, upda
 
 from stackd import errors
 from stackd.model import kinds, wire
-from stackd.model.networks import AddressPool, Subnet
+from stackd.model.networks import AddressPool, PortDesired, Subnet
 from stackd.rules import addressing
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
-from stackd.store.tables.networks import floating_ips, port_addresses, subnets
+from stackd.store.tables.networks import floating_ips, port_addresses, ports, subnets
 
 _NAMES = tuple(attribute.name for attribute in fields(Subnet))
 
@@ -64,13 +64,17 @@ def count(tx: Transaction, project_id: str) -> int:
 
 
 def in_use(tx: Transaction, ids: Iterable[str]) -> dict[str, int]:
-    """Subnet id -> addresses in use by ports and floating addresses."""
+    """Subnet id -> addresses in use by living ports and floating addresses."""
+    many = sorted(set(ids))
+    of_ports = (select(port_addresses.c.subnet_id, func.count()).join(ports, ports.c.id == port_addresses.c.port_id)
+                .where(port_addresses.c.subnet_id.in_(many), ports.c.desired == PortDesired.WIRED.value)
+                .group_by(port_addresses.c.subnet_id))
+    floating = (select(floating_ips.c.subnet_id, func.count()).where(floating_ips.c.subnet_id.in_(many))
+                .group_by(floating_ips.c.subnet_id))
     used: dict[str, int] = {}
-    for table in (port_addresses, floating_ips):
-        for id, many in gathered(ids, lambda some, table=table: tx.execute(  # type: ignore[misc]
-                select(table.c.subnet_id, func.count()).where(table.c.subnet_id.in_(some))
-                .group_by(table.c.subnet_id)).all()):
-            used[id] = used.get(id, 0) + many
+    for statement in (of_ports, floating):
+        for id, addresses in tx.execute(statement):
+            used[id] = used.get(id, 0) + addresses
     return used
 
 

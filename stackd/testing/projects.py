@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from twisted.internet import defer, task
 
 import stackd.store.tables.cloud
-import stackd.store.tables.networks  # noqa: F401  its tables must be known to the metadata
+import stackd.store.tables.networks
 from stackd.model.callers import ADMIN, MEMBER, READER, Caller
 from stackd.model.identities import Project
 from stackd.model.ids import new_id

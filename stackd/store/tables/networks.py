@@ -24,6 +24,8 @@ networks = Table(
     Column("segment", Integer, nullable=True, unique=True),
     Column("description", Text, nullable=False, default=""),
     Column("generation", Integer, nullable=False, default=1),
+    # Deleted by its user, kept until no host has a port on it.
+    Column("deleted", Boolean, nullable=False, default=False),
     *times(),
 )
 
@@ -78,7 +80,8 @@ port_addresses = Table(
     Column("port_id", Id, ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True),
     Column("address", Address, primary_key=True),
     Column("network_id", Id, nullable=False),
-    Column("subnet_id", Id, ForeignKey("subnets.id"), nullable=False),
+    # No foreign key: the addresses of ports being removed may outlive their subnet.
+    Column("subnet_id", Id, nullable=False),
     Column("number", BigInteger, nullable=False, default=0),
     Column("position", Integer, nullable=False, default=0),
     UniqueConstraint("network_id", "address"),
