@@ -34,8 +34,9 @@ def qcow2(backing: int = 0, incompatible: int = 0, size: int = 5 << 30) -> bytes
 
 
 def iso(front: bytes = b"") -> bytes:
-    return front.ljust(32768, b"\0") + (b"\x01CD001\x01".ljust(80, b"\0") + struct.pack("<I", 20) + struct.pack(">I", 20)
-            ).ljust(128, b"\0") + struct.pack("<H", 2048) + struct.pack(">H", 2048) + bytes(2048)
+    descriptor = b"\x01CD001\x01".ljust(80, b"\0") + struct.pack("<I", 20) + struct.pack(">I", 20)
+    return (front.ljust(32768, b"\0") + descriptor.ljust(128, b"\0")
+            + struct.pack("<H", 2048) + struct.pack(">H", 2048) + bytes(2048))
 
 
 def boot_sector(content: bytes = b"") -> bytes:

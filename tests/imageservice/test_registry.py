@@ -125,7 +125,8 @@ async def test_own_ids_are_unique_for_both_apis(cloud: ImageCloud) -> None:
 async def test_update_replaces_properties_and_tags(cloud: ImageCloud) -> None:
     image = await make(cloud, "x", tags=("a",), properties={"one": "1", "two": "2"})
     cloud.clock.advance(5)
-    await cloud.registry.update(ALICE, image.id, lambda now: evolve(now, name="y", tags=("b",), properties={"two": "3"}))
+    await cloud.registry.update(ALICE, image.id, lambda now: evolve(
+        now, name="y", tags=("b",), properties={"two": "3"}))
     shown = await cloud.registry.show(ALICE, image.id)
     assert (shown.name, shown.tags, shown.properties) == ("y", ("b",), {"two": "3"})
     assert shown.updated_at == shown.created_at + 5
