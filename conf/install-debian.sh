@@ -8,10 +8,15 @@ if ! command -v dpkg-query >/dev/null; then
     exit 0
 fi
 
+packages=$(sed 's/#.*//' "$list")
+# shellcheck disable=SC2086
+installed=$(dpkg-query -W -f '${Package} ${db:Status-Status};' $packages 2>/dev/null || true)
 missing=
-for package in $(sed 's/#.*//' "$list"); do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing="$missing $package"
+for package in $packages; do
+    case ";$installed" in
+        *";$package installed;"*) ;;
+        *) missing="$missing $package" ;;
+    esac
 done
 
 # The demo guest image is made of packages that are fetched and never installed: apt must know them.
