@@ -133,6 +133,9 @@ class PrivateLibvirtd:
 
     def _launch(self) -> None:
         argv = ["ip", "netns", "exec", self._namespace] if self._namespace else []
+        # libvirtd throws away all it knows of QEMU when its cpuid changes, and on some machines that differs from
+        # core to core. It frees its guests from this pinning again.
+        argv += ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
         argv += ["unshare", "--mount", "--uts", "--propagation", "slave", "/bin/sh", str(self._folder / "enter"),
                  self._name]
         for name, target in BOUND:

@@ -1,0 +1,115 @@
+"""The folder of each guest on a host: its disk and its serial console; blocking.
+
+A guest's folder appears whole and goes at once, by renaming: it stands exactly when the guest is prepared.
+``domains.py`` calls it.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from stackd.drivers.hypervisors.imagecache import virtual_size
+from stackd.errors import PermanentFailure, TransientFailure
+from stackd.model.guests import GuestSpec
+
+MIB = 1024 ** 2
+GIB = 1024 ** 3
+SECTOR = 512
+SECONDS = 60
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class GuestFolders:
+    """All guests' folders under one."""
+
+    def __init__(self, folder: Path, console_bytes: int) -> None:
+        """``console_bytes`` bounds what is kept of each console."""
+        self._folder = folder
+        self._half = console_bytes // 2
+
+    def ids(self) -> tuple[str, ...]:
+        """The guests that are prepared."""
+        try:
+            return tuple(sorted(path.name for path in self._folder.iterdir() if _ID.fullmatch(path.name)))
+        except FileNotFoundError:
+            return ()
+
+    def prepared(self, id: str) -> bool:
+        """Whether this one is."""
+        return self.disk(id).exists()
+
+    def disk(self, id: str) -> Path:
+        """The root disk."""
+        return self._folder / id / "disk.qcow2"
+
+    def console(self, id: str) -> Path:
+        """What the serial console wrote last; what came before is beside it."""
+        return self._folder / id / "console.log"
+
+    def make(self, spec: GuestSpec, base: Path) -> None:
+        """Make the guest's disk over ``base`` unless it is there."""
+        if self.prepared(spec.id):
+            return
+        size = disk_size(spec, virtual_size(base, spec.image.disk))
+        made = self._folder / f".{spec.id}.new"
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        form = "qcow2" if spec.image.disk.disk_format == "qcow2" else "raw"
+        run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(base.absolute()),
+                  str(made / "disk.qcow2"), str(size)])
+        (made / "console.log").touch()
+        made.rename(self._folder / spec.id)
+
+    def remove(self, id: str) -> None:
+        """Remove the guest's folder, also one that was begun."""
+        gone = self._folder / f".{id}.gone"
+        if (self._folder / id).exists():
+            shutil.rmtree(gone, ignore_errors=True)
+            (self._folder / id).rename(gone)
+        for path in (gone, self._folder / f".{id}.new"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def console_tail(self, id: str, length: int) -> bytes:
+        """The last bytes of the console, over both of its files."""
+        self.bound_console(id)
+        kept = b"".join(path.read_bytes() for path in (self._older(id), self.console(id)) if path.exists())
+        return kept[-length:] if length > 0 else b""
+
+    def bound_console(self, id: str) -> None:
+        """Keep the console's files within their bound; safe while the guest writes, which it does by appending."""
+        log = self.console(id)
+        try:
+            if log.stat().st_size <= self._half:
+                return
+            with log.open("r+b") as opened:
+                opened.seek(-self._half, 2)
+                partial = self._older(id).with_suffix(".partial")
+                partial.write_bytes(opened.read(self._half))
+                partial.rename(self._older(id))
+                opened.truncate(0)
+        except FileNotFoundError:
+            return
+
+    def _older(self, id: str) -> Path:
+        return self._folder / id / "console.old"
+
+
+def disk_size(spec: GuestSpec, image_size: int) -> int:
+    """How large the root disk is in bytes; raises ``PermanentFailure`` when the image is larger than the flavor."""
+    wanted = spec.disk_gib * GIB or -(-image_size // SECTOR) * SECTOR
+    if image_size > wanted:
+        raise PermanentFailure(
+            f"Image {spec.image.id} needs a disk of {-(-image_size // GIB)} GiB, the flavor has {spec.disk_gib} GiB.",
+            remedy="Launch it with a larger flavor.")
+    return wanted
+
+
+def run_tool(argv: list[str]) -> None:
+    """Run a short outside command; raises ``TransientFailure`` with its last words."""
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TransientFailure(f"{argv[0]} could not be run: {error}") from error
+    if done.returncode:
+        raise TransientFailure(f"{argv[0]} failed: {done.stderr.decode(errors='replace').strip()[-300:]}")

@@ -1,0 +1,111 @@
+"""The images a host has: fetched once, checked while they stream in, and refused when they are hostile.
+
+A file in the cache is whole and safe: it is written under another name and renamed at the end. ``libvirt.py`` calls
+it before it makes a guest's disks.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from oslo_utils.imageutils import format_inspector
+from twisted.internet.defer import DeferredLock
+
+from stackd.drivers.hypervisors.images import checked_blocks
+from stackd.errors import DriverFailure, PermanentFailure, StackdError, TransientFailure
+from stackd.interfaces.images import IImages
+from stackd.model.images import ImageFile
+
+BOOT_FORMATS = ("aki", "ari")
+RAW_FORMATS = ("raw", "ami")
+RAW_CONTENTS = ("raw", "gpt", "iso", "luks")
+"""What a raw disk may look like from outside; anything else is another format under a false name."""
+InThread = Callable[..., Awaitable[object]]
+
+
+class ImageCache:
+    """The image files of one host, by id, in ``folder``; ``in_thread`` runs a blocking function."""
+
+    def __init__(self, folder: Path, images: IImages, in_thread: InThread) -> None:
+        """The folder is made with the first image."""
+        self._folder = folder
+        self._images = images
+        self._in_thread = in_thread
+        self._fetching: dict[str, DeferredLock] = {}
+
+    def path(self, file: ImageFile) -> Path:
+        """Where the file is or will be."""
+        return self._folder / file.id
+
+    async def ensure(self, file: ImageFile) -> Path:
+        """Fetch the file unless it is there; one fetch per file at a time.
+
+        Raises ``ImageVanished``, ``PermanentFailure`` for a format that lies or refers to other files, and
+        ``TransientFailure`` for all that may pass.
+        """
+        path = self.path(file)
+        if path.exists():
+            return path
+        lock = self._fetching.setdefault(file.id, DeferredLock())
+        await lock.acquire()
+        try:
+            if not path.exists():
+                await self._fetch(file, path)
+        finally:
+            lock.release()
+            if not lock.locked:
+                self._fetching.pop(file.id, None)
+        return path
+
+    async def _fetch(self, file: ImageFile, path: Path) -> None:
+        partial = path.with_name(f".{file.id}.partial")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as opened:
+                async for block in checked_blocks(self._images, file):
+                    await self._in_thread(opened.write, block)
+                await self._in_thread(_flush, opened)
+            await self._in_thread(demand_honest, partial, file)
+            partial.rename(path)
+        except DriverFailure:
+            raise
+        except (StackdError, OSError) as error:
+            raise TransientFailure(f"Image {file.id} could not be fetched: {error}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def demand_honest(path: Path, file: ImageFile) -> None:
+    """Raise ``PermanentFailure`` unless the bytes are of the format the catalogue says and stand alone."""
+    if file.disk_format in BOOT_FORMATS:
+        return
+    if file.disk_format not in (*RAW_FORMATS, "qcow2"):
+        raise PermanentFailure(f"Image {file.id} has the format {file.disk_format}, which this host cannot boot.",
+                               remedy="Convert the image to qcow2 or raw.")
+    try:
+        found = format_inspector.detect_file_format(str(path))
+        if file.disk_format == "qcow2" and str(found) == "qcow2":
+            found.safety_check()
+            return
+    except format_inspector.SafetyCheckFailed as error:
+        reasons = "; ".join(str(failure) for failure in error.failures.values())
+        raise PermanentFailure(f"Image {file.id} is not safe to boot: {reasons}.",
+                               remedy="Flatten the image with 'qemu-img convert' and upload it again.") from error
+    except format_inspector.ImageFormatError as error:
+        raise PermanentFailure(f"Image {file.id} is no image that can be understood: {error}") from error
+    if file.disk_format == "qcow2" or str(found) not in RAW_CONTENTS:
+        raise PermanentFailure(f"Image {file.id} is said to be {file.disk_format}, but its bytes are {found}.",
+                               remedy="Upload the image again with the right disk format.")
+
+
+def virtual_size(path: Path, file: ImageFile) -> int:
+    """How many bytes a guest sees of a disk image in the cache."""
+    if file.disk_format == "qcow2":
+        return int(format_inspector.QcowInspector.from_file(str(path)).virtual_size)
+    return path.stat().st_size
+
+
+def _flush(opened: BinaryIO) -> None:
+    opened.flush()
+    os.fsync(opened.fileno())
