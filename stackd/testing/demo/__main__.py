@@ -50,6 +50,7 @@ def down(state: Path) -> None:
     cloud = CloudProcess(state)
     cloud.stop()
     cloud.sweep()
+    cloud.forget()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The cloud as a process in the background: started, found again, stopped, swept up after."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
 SWEEP_SECONDS = 120.0
 READY = "stackd cloud ready"
+KEPT = {"guest-image", "cloud.log"}
+"""What a forgotten cloud leaves in its folder: what is dear to build, and its last words."""
 COMMAND = (sys.executable, "-m", "stackd.cli.main", "cloud", "--state")
 
 
@@ -60,6 +63,18 @@ class CloudProcess:
         if done.returncode:
             raise errors.StackdError("Something of the cloud could not be removed.",
                                      remedy="Mend what is named above and run 'make down' again.")
+
+    def forget(self) -> None:
+        """Empty the folder, so that the next cloud is a new one: its guests are gone, so must be their rows."""
+        if not self._log.exists():
+            return  # never ours
+        for path in self._state.iterdir():
+            if path.name in KEPT:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def _ready(self) -> bool:
         if self._child is not None and self._child.poll() is not None:
