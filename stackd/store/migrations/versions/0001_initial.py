@@ -33,6 +33,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('host', 'worker', name=op.f('pk_contacts'))
     )
     op.create_table('events',
+    sa.Column('number', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('id', sa.CHAR(length=32), nullable=False),
     sa.Column('at', sa.Double(precision=53), nullable=False),
     sa.Column('kind', sa.String(length=32), nullable=False),
@@ -45,10 +46,11 @@ def upgrade() -> None:
     sa.Column('reason', sa.Text(), nullable=False),
     sa.Column('before', sa.Text(), nullable=True),
     sa.Column('after', sa.Text(), nullable=True),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_events'))
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_events')),
+    sa.UniqueConstraint('id', name=op.f('uq_events_id'))
     )
     with op.batch_alter_table('events', schema=None) as batch_op:
-        batch_op.create_index('ix_events_resource', ['resource_id', 'at'], unique=False)
+        batch_op.create_index('ix_events_resource', ['resource_id', 'number'], unique=False)
 
     op.create_table('flavors',
     sa.Column('id', sa.String(length=255), nullable=False),
