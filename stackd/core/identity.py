@@ -55,11 +55,10 @@ class Identity:
 
     def __init__(self, database: Database, clock: Clock, keys: Sequence[str | bytes], threads: Executor, *,
                  token_lifetime: float = TOKEN_LIFETIME, hasher: PasswordHasher | None = None,
-                 on_new_project: Sequence[Hook] = (), on_deleted_project: Sequence[Hook] = (),
-                 cache_seconds: float = CACHE_SECONDS) -> None:
+                 on_new_project: Sequence[Hook] = (), cache_seconds: float = CACHE_SECONDS) -> None:
         """``keys`` are Fernet keys, the newest first; ``threads`` runs password hashing; times in seconds.
 
-        The hooks are ``fn(tx, project)`` within the transaction that makes or ends a project.
+        The hooks are ``fn(tx, project)`` within the transaction that makes a project.
         """
         self._database = database
         self._clock = clock
@@ -68,7 +67,7 @@ class Identity:
         self._passwords = Passwords(threads, hasher or password_hasher())
         self._cache = Cache(clock, cache_seconds)
         self._changes = Changes(database, self._cache)
-        self.projects = Projects(database, self._changes, on_new_project, on_deleted_project)
+        self.projects = Projects(database, self._changes, on_new_project)
         self.users = Users(database, self._changes, self._passwords)
         self.roles = Roles(database, self._changes)
         self.access_keys = AccessKeys(database, self._changes, self._keyring)
@@ -139,6 +138,10 @@ class Identity:
                                          demo_hash)
 
     # --- proofs -------------------------------------------------------------------------------------
+
+    def forget_cached(self) -> None:
+        """The database was replaced under us: nothing known before counts."""
+        self._cache.clear()
 
     async def _prove(self, login: Login, now: float) -> Token:
         """Who the login is, as a token without an audit id: what was proven, and until when it may count."""

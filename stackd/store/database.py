@@ -91,6 +91,10 @@ class Database:
             self._wake(address, body)
         return result
 
+    async def alone(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``fn`` where writing transactions run, without one; on sqlite nothing is written meanwhile."""
+        return await self._writers.run(fn, *args, **kwargs)
+
     def close(self) -> None:
         """Wait for what runs and close all connections."""
         self._readers.stop()

@@ -12,8 +12,8 @@ T = TypeVar("T")
 class Executor(Protocol):
     """Runs a blocking function and gives a Deferred of its result."""
 
-    def run(self, fn: Callable[..., T], *args: Any) -> "defer.Deferred[T]":
-        """Run ``fn(*args)``."""
+    def run(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> "defer.Deferred[T]":
+        """Run ``fn(*args, **kwargs)``."""
 
     def stop(self) -> None:
         """Wait for what runs and let the threads go."""
@@ -22,9 +22,9 @@ class Executor(Protocol):
 class InlineExecutor:
     """Runs at once in the calling thread: deterministic, for tests on a Clock."""
 
-    def run(self, fn: Callable[..., T], *args: Any) -> "defer.Deferred[T]":
+    def run(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> "defer.Deferred[T]":
         """Run now."""
-        return defer.maybeDeferred(fn, *args)
+        return defer.maybeDeferred(fn, *args, **kwargs)
 
     def stop(self) -> None:
         """Nothing runs."""
@@ -39,12 +39,12 @@ class ThreadExecutor:
         self._pool = ThreadPool(minthreads=min(1, threads), maxthreads=threads, name=name)
         self._started = False
 
-    def run(self, fn: Callable[..., T], *args: Any) -> "defer.Deferred[T]":
+    def run(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> "defer.Deferred[T]":
         """Run in one of the threads."""
         if not self._started:
             self._started = True
             self._pool.start()
-        return threads.deferToThreadPool(self._reactor, self._pool, fn, *args)
+        return threads.deferToThreadPool(self._reactor, self._pool, fn, *args, **kwargs)
 
     def stop(self) -> None:
         """Wait for the running functions and end the threads."""

@@ -27,6 +27,12 @@ def incarnation(tx: Transaction) -> str:
     return str(value)
 
 
+def renew_incarnation(tx: Transaction) -> None:
+    """The database was put back to an earlier state: every host must fetch everything anew."""
+    tx.execute(cloud.delete().where(cloud.c.name == INCARNATION))
+    incarnation(tx)
+
+
 def hello(tx: Transaction, said: Hello, ratios: Mapping[str, float]) -> int:
     """A worker has started: keep its host's capacity, raise and return its session.
 

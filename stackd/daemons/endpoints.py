@@ -1,0 +1,93 @@
+"""Where the APIs listen: EC2 at the port base, every OpenStack API one above, metadata one above that."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.application.internet import StreamServerEndpointService
+from twisted.application.service import MultiService
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Site
+
+from stackd.api.ec2.calls import Cores
+from stackd.api.ec2.resource import QueryApi
+from stackd.api.openstack.compute.service import ComputeService
+from stackd.api.openstack.identity.catalog import Catalog
+from stackd.api.openstack.identity.service import IdentityService
+from stackd.api.openstack.image.service import ImageService
+from stackd.api.openstack.network.service import NetworkService
+from stackd.api.openstack.streaming import StreamSite
+from stackd.config.sections import Config
+from stackd.core.cloud import Cloud
+from stackd.daemons.health import HealthResource, MetricsResource
+from stackd.daemons.parts import Parts
+
+
+def public_url(config: Config) -> str:
+    """Scheme, host and port of the OpenStack APIs as clients reach them."""
+    api = config.api
+    return f"http://{api.public_host or api.host}:{api.port_base + 1}"
+
+
+def ec2_url(config: Config) -> str:
+    """The same of EC2 and STS."""
+    api = config.api
+    return f"http://{api.public_host or api.host}:{api.port_base}"
+
+
+def api_services(parts: Parts) -> MultiService:
+    """Listeners of the EC2 and the OpenStack APIs."""
+    services = MultiService()
+    base = parts.config.api.port_base
+    _listen(parts, base, Site(with_health({b"": ec2(parts)}))).setServiceParent(services)
+    _listen(parts, base + 1, StreamSite(with_health(openstack(parts)))).setServiceParent(services)
+    return services
+
+
+def image_services(parts: Parts, port: int) -> StreamServerEndpointService:
+    """A listener of the image API alone."""
+    return _listen(parts, port, StreamSite(with_health({b"image": image(parts)})))
+
+
+def ec2(parts: Parts) -> IResource:
+    """EC2 and STS."""
+    return QueryApi(parts.identity, parts.reactor, parts.config.cloud.region, cores_of(parts.core))
+
+
+def cores_of(core: Cloud) -> Cores:
+    """The use cases the EC2 API translates to."""
+    return Cores(instances=core.instances, flavors=core.flavors, keypairs=core.keypairs, images=core.images,
+                 networks=core.networks, subnets=core.subnets, ports=core.ports, addresses=core.addresses,
+                 groups=core.groups, zones=core.zones, tags=core.tags, short_ids=core.shortids)
+
+
+def openstack(parts: Parts) -> dict[bytes, IResource]:
+    """Every OpenStack API by its path."""
+    catalog = Catalog(public_url(parts.config), parts.config.cloud.region)
+    return {b"identity": IdentityService(parts.identity, catalog).resource(),
+            b"compute": ComputeService(parts.identity, parts.core).resource(),
+            b"image": image(parts),
+            b"network": NetworkService(parts.identity, parts.core).resource()}
+
+
+def image(parts: Parts) -> IResource:
+    """The image API."""
+    service = ImageService(parts.identity, parts.registry, parts.sharing, parts.content)
+    resource: IResource = service.app.resource()
+    return resource
+
+
+def with_health(children: Mapping[bytes, IResource]) -> Resource:
+    """A root with these children, ``/healthz`` and ``/metrics``."""
+    root = Resource()
+    for path, child in {**children, b"healthz": HealthResource({}), b"metrics": MetricsResource()}.items():
+        root.putChild(path, child)
+    return root
+
+
+def _listen(parts: Parts, port: int, site: Any) -> StreamServerEndpointService:
+    site.displayTracebacks = False
+    endpoint = TCP4ServerEndpoint(parts.reactor, port, backlog=512, interface=parts.config.api.host)
+    service = StreamServerEndpointService(endpoint, site)
+    service._raiseSynchronously = True  # a port in use is an error at start, not a line in the log
+    return service

@@ -1,0 +1,97 @@
+"""The workers of the hosts this process plays: fake ones in any number, or one real one."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from twisted.application.service import MultiService
+
+from stackd import errors
+from stackd.config.sections import Config
+from stackd.daemons.parts import Parts
+from stackd.drivers import loading
+from stackd.interfaces.hypervisor import IHypervisor
+from stackd.interfaces.network import INetworkDriver
+from stackd.rules.plans.instance import PlanSettings
+from stackd.workers.compute import ComputeWorker
+from stackd.workers.network import NetworkWorker
+from stackd.workers.remote import RemoteAssignments
+from stackd.workers.settings import WorkerSettings
+
+FAKE = "fake"
+
+
+@frozen(kw_only=True)
+class HostPlace:
+    """Where a real host's things are: its libvirtd, its namespace and its folder."""
+
+    folder: Path
+    libvirt_uri: str = "qemu:///system"
+    netns: str = ""
+    public_bridge: str = ""
+
+
+def host_names(config: Config) -> tuple[str, ...]:
+    """The names of the hosts of this process."""
+    first = config.hosts.name or socket.gethostname()
+    if config.hosts.number == 1:
+        return (first,)
+    if FAKE not in (config.compute.driver, config.network.driver):
+        raise errors.BadConfiguration("A process plays one real host only.", remedy="Set number = 1 in [hosts].")
+    width = len(str(config.hosts.number))
+    return tuple(f"{first}-{index + 1:0{width}}" for index in range(config.hosts.number))
+
+
+def worker_settings(config: Config) -> WorkerSettings:
+    """How the workers of the configuration pace themselves."""
+    return WorkerSettings(heartbeat=config.hosts.heartbeat, resync=config.hosts.resync,
+                          builds=config.compute.concurrency,
+                          plan=PlanSettings(shutdown_grace=config.compute.shutdown_grace))
+
+
+def host_services(parts: Parts, place: HostPlace, compute: bool = True, network: bool = True) -> MultiService:
+    """The workers of every host of this process."""
+    services = MultiService()
+    zones = parts.config.cloud.zones
+    for index, name in enumerate(host_names(parts.config)):
+        shared: dict[str, Any] = {
+            "host": name, "zone": zones[index % len(zones)], "assignments": RemoteAssignments(parts.bus),
+            "bus": parts.bus, "clock": parts.reactor, "randomness": parts.random,
+            "settings": worker_settings(parts.config)}
+        if network:
+            NetworkWorker(driver=network_driver(parts, place), **shared).setServiceParent(services)
+        if compute:
+            ComputeWorker(hypervisor=hypervisor(parts, place), **shared).setServiceParent(services)
+    return services
+
+
+def hypervisor(parts: Parts, place: HostPlace) -> IHypervisor:
+    """The configured hypervisor driver."""
+    section = parts.config.compute
+    if section.driver == FAKE:
+        return _made("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images)
+    options: dict[str, Any] = {}
+    if section.driver == "libvirt":
+        from stackd.drivers.hypervisors.libvirt import LibvirtOptions
+
+        options = {"uri": place.libvirt_uri, "options": LibvirtOptions(virt_type=section.virt_type)}
+    return _made("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images,
+                 place.folder / "compute", **options)
+
+
+def network_driver(parts: Parts, place: HostPlace) -> INetworkDriver:
+    """The configured network driver."""
+    section = parts.config.network
+    if section.driver == FAKE:
+        return _made("stackd.networks", section.driver, INetworkDriver)
+    from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
+
+    options = LinuxBridgeOptions(state=place.folder / "network", netns=place.netns,
+                                 public_bridge=place.public_bridge,
+                                 floating_ranges=(parts.config.cloud.external_cidr,))
+    return _made("stackd.networks", section.driver, INetworkDriver, parts.reactor, options)
+
+
+def _made(group: str, name: str, interface: Any, *args: Any, **kwargs: Any) -> Any:
+    return loading.make(group, name, interface, *args, **kwargs)

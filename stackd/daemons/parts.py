@@ -1,0 +1,127 @@
+"""The parts a process is made of, each made when first asked for: every daemon takes the few it needs.
+
+``stack-cloud`` takes all of them, a split daemon its own; there is one wiring for both.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
+from cryptography.fernet import Fernet
+from twisted.internet.defer import Deferred
+
+from stackd.config.sections import Config
+from stackd.core.cloud import Cloud, assemble
+from stackd.core.identity import Identity
+from stackd.core.identity_passwords import password_hasher
+from stackd.daemons.seeding import new_project
+from stackd.drivers import loading
+from stackd.imageservice.content import Content
+from stackd.imageservice.registry import Registry
+from stackd.imageservice.sharing import Sharing
+from stackd.interfaces.bus import IMessageBus
+from stackd.interfaces.images import IImages
+from stackd.interfaces.imagestore import IImageStore
+from stackd.model.ids import new_id
+from stackd.store import schema, stamps
+from stackd.store.database import Database
+from stackd.store.executors import ThreadExecutor
+
+KEYS_FILE = "identity.keys"
+
+
+class Parts:
+    """Parts of one process, sharing one reactor and one configuration."""
+
+    def __init__(self, reactor: Any, config: Config) -> None:
+        """Nothing is opened yet."""
+        self.reactor = reactor
+        self.config = config
+        self.random: Random = SystemRandom()
+        self.state = Path(config.cloud.state)
+
+    @cached_property
+    def threads(self) -> ThreadExecutor:
+        """For hashing, key making and files."""
+        return ThreadExecutor(self.reactor, 4, "work")
+
+    @cached_property
+    def bus(self) -> IMessageBus:
+        """The message bus."""
+        return loading.make("stackd.buses", self.config.bus.driver, IMessageBus, self.reactor)  # type: ignore[no-any-return]
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, its schema brought up to date."""
+        section = self.config.database
+        schema.upgrade(section.url)
+        sqlite = section.url.startswith("sqlite")
+        return Database(
+            section.url, self.reactor, ThreadExecutor(self.reactor, section.threads, "readers"),
+            ThreadExecutor(self.reactor, 1 if sqlite else section.threads, "writers"), self.bus.wake, stamps.flush)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who is who."""
+        section = self.config.identity
+        hasher = PasswordHasher.from_parameters(CHEAPEST) if section.password_cost == "cheap" else password_hasher()
+        return Identity(self.database, self.reactor, _fernet_keys(self.state / KEYS_FILE), self.threads,
+                        token_lifetime=section.token_lifetime, hasher=hasher,
+                        on_new_project=[new_project(self.config)])
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The owner of image metadata."""
+        return Registry(self.database)
+
+    @cached_property
+    def sharing(self) -> Sharing:
+        """Who shares which image."""
+        return Sharing(self.database)
+
+    @cached_property
+    def store(self) -> IImageStore:
+        """Where image bytes are."""
+        section = self.config.image
+        arguments = (section.folder, self._in_thread, new_id) if section.store == "files" else ()
+        return loading.make("stackd.imagestores", section.store, IImageStore, *arguments)  # type: ignore[no-any-return]
+
+    @cached_property
+    def content(self) -> Content:
+        """Image bytes on their way in and out."""
+        return Content(self.registry, self.store, self.reactor, self._in_thread, self.config.image.largest)
+
+    @cached_property
+    def images(self) -> IImages:
+        """Images as core and hosts see them."""
+        return loading.make("stackd.images", self.config.image.driver, IImages, self.registry, self.content)  # type: ignore[no-any-return]
+
+    @cached_property
+    def core(self) -> Cloud:
+        """All use cases."""
+        return assemble(self.database, self.bus, self.images, self.identity, self.reactor, self.threads,
+                        self.config.cloud.zones, self.config.hosts.gone)
+
+    def _in_thread(self, fn: Any, *args: Any) -> "Deferred[Any]":
+        return self.threads.run(fn, *args)
+
+    def close(self) -> None:
+        """Let go of threads and connections of the parts that were made."""
+        made = self.__dict__
+        if "database" in made:
+            self.database.close()
+        if "threads" in made:
+            self.threads.stop()
+
+
+def _fernet_keys(path: Path) -> list[str]:
+    """The keys of tokens and secrets, newest first; made when there are none, readable by the owner alone."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(Fernet.generate_key().decode() + "\n")
+    return path.read_text().split()
