@@ -199,9 +199,9 @@ class StreamSite(Site):
 
     protocol = StreamChannel  # type: ignore[assignment]
 
-    def __init__(self, resource: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, resource: Any, **options: Any) -> None:
         """The arguments are those of ``Site``."""
-        super().__init__(resource, *args, requestFactory=StreamRequest, **kwargs)
+        super().__init__(resource, requestFactory=StreamRequest, **options)
 
 
 async def body_of(request: Any) -> AsyncIterator[bytes]:
@@ -224,7 +224,8 @@ def uncancelled(work: Coroutine[Any, Any, T]) -> "Deferred[T]":
 async def send(request: Any, blocks: AsyncGenerator[bytes, None]) -> None:
     """Write blocks at the pace of the client; ends silently when it goes away.
 
-    The headers must be set. An error of ``blocks`` in the midst breaks the connection: a short body must not look whole.
+    The headers must be set. An error of ``blocks`` in the midst breaks the connection: a short body must not look
+    whole.
     """
     outflow = _Outflow()
     request.notifyFinish().addErrback(lambda _: outflow.stopProducing())

@@ -25,10 +25,15 @@ def image_query(arguments: Arguments) -> ImageQuery:
         if name in _READERS:
             query = _READERS[name](query, value)
         elif name in _LISTS:
-            query = evolve(query, **{_LISTS[name]: _several(value)})
+            query = _with(query, _LISTS[name], _several(value))
         elif name not in ("sort", "sort_key", "sort_dir"):
             query = evolve(query, properties={**query.properties, name: value})
     return query
+
+
+def _with(query: ImageQuery, attribute: str, value: Any) -> ImageQuery:
+    changed: dict[str, Any] = {attribute: value}
+    return evolve(query, **changed)
 
 
 def _several(value: str) -> tuple[str, ...]:
@@ -110,12 +115,12 @@ def _time(name: str) -> Callable[[ImageQuery, str], ImageQuery]:
 
 def _flag(name: str, attribute: str) -> Callable[[ImageQuery, str], ImageQuery]:
     def read(query: ImageQuery, value: str) -> ImageQuery:
-        return evolve(query, **{attribute: _one_of(name, value.lower(), ("true", "false")) == "true"})
+        return _with(query, attribute, _one_of(name, value.lower(), ("true", "false")) == "true")
     return read
 
 
 def _size(attribute: str) -> Callable[[ImageQuery, str], ImageQuery]:
-    return lambda query, value: evolve(query, **{attribute: _number(attribute, value)})
+    return lambda query, value: _with(query, attribute, _number(attribute, value))
 
 
 def _number(name: str, value: str) -> int:

@@ -75,7 +75,8 @@ _MEMBER = {
 }
 _TASK = {
     "name": "task",
-    "properties": {"id": {"type": "string", "pattern": _UUID}, "type": {"type": "string"}, "status": {"type": "string"}},
+    "properties": {"id": {"type": "string", "pattern": _UUID}, "type": {"type": "string"},
+                   "status": {"type": "string"}},
 }
 
 

@@ -4,6 +4,8 @@ Mounted under a path of the combined site, or alone on a port of its own; either
 ``streaming.StreamSite``, else uploads are gathered before they are looked at.
 """
 
+from typing import ClassVar
+
 from attrs import evolve
 from klein import Klein
 from klein.resource import KleinResource
@@ -23,8 +25,9 @@ MAX_TAG = 255
 class ImageService(Service):
     """Routes of the image API."""
 
-    app = Klein()
-    render = staticmethod(faults.image)
+    app: ClassVar[Klein] = Klein()
+    handle_http_errors(app)  # before the routes: they take the rule about slashes from it
+    render: ClassVar[faults.Render] = staticmethod(faults.image)
 
     def __init__(self, identity: IIdentity, registry: IRegistry, sharing: ISharing, content: IContent) -> None:
         """``identity`` knows callers by their tokens; the others are the image service's parts."""
@@ -35,7 +38,7 @@ class ImageService(Service):
 
     def resource(self) -> KleinResource:
         """The web resource to mount."""
-        return self.app.resource()  # type: ignore[no-any-return]
+        return self.app.resource()
 
     @app.route("/", methods=["GET"])
     @app.route("/v2", methods=["GET"])
@@ -194,9 +197,6 @@ class ImageService(Service):
     async def list_tasks(self, call: Call) -> Answer:
         """There are never any."""
         return Answer({"tasks": [], "first": "/v2/tasks", "schema": "/v2/schemas/tasks"})
-
-
-handle_http_errors(ImageService.app)
 
 
 def _inside(image_id: str) -> str:
