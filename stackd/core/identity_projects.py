@@ -16,7 +16,7 @@ from stackd.model.paging import Page, PageRequest
 from stackd.model.quotas import QuotaSet
 from stackd.rules import policy
 from stackd.store import identity as store
-from stackd.store import quotas
+from stackd.store import identity_leavings, quotas
 from stackd.store.database import Database, Transaction
 
 Hook = Callable[[Transaction, Project], None]
@@ -25,12 +25,11 @@ Hook = Callable[[Transaction, Project], None]
 class Projects:
     """The tenants of the cloud."""
 
-    def __init__(self, database: Database, changes: Changes, on_new: Sequence[Hook], on_deleted: Sequence[Hook]) -> None:
-        """The hooks run in the transaction that makes or ends a project, in order."""
+    def __init__(self, database: Database, changes: Changes, on_new: Sequence[Hook]) -> None:
+        """The hooks run in the transaction that makes a project, in order."""
         self._database = database
         self._changes = changes
         self._on_new = tuple(on_new)
-        self._on_deleted = tuple(on_deleted)
 
     async def list(self, caller: Caller, page: PageRequest, name: str | None = None,
                    enabled: bool | None = None) -> Page[Project]:
@@ -62,9 +61,12 @@ class Projects:
         return await self._changes.write(_update, caller, id, changes)
 
     async def delete(self, caller: Caller, id: str) -> None:
-        """End one, with all assignments and credentials in it; raises ``NotAllowed``, ``NotFound``."""
+        """End one, with all assignments, credentials, networks and groups in it.
+
+        Raises ``NotAllowed``, ``NotFound``, and ``InUse`` while it has instances, ports or floating addresses.
+        """
         policy.demand(caller, ADMIN, "delete projects")
-        await self._changes.write(self._delete, caller, id)
+        await self._changes.write(_delete, caller, id)
 
     def ensure(self, tx: Transaction, caller: Caller, name: str) -> Project:
         """The project of this name, made when there is none; for bootstrapping."""
@@ -82,15 +84,6 @@ class Projects:
         note(tx, caller, kinds.PROJECT, project.id, "create", project.id)
         return project
 
-    def _delete(self, tx: Transaction, caller: Caller, id: str) -> None:
-        project = store.project_by_id(tx, id)
-        if project is None:
-            raise errors.NotFound(kinds.PROJECT, id)
-        for hook in self._on_deleted:
-            hook(tx, project)
-        store.remove_project(tx, id)
-        note(tx, caller, kinds.PROJECT, id, "delete", id)
-
 
 def _visible(tx: Transaction, caller: Caller, id: str) -> Project:
     project = store.project_by_id(tx, id)
@@ -107,6 +100,15 @@ def _update(tx: Transaction, caller: Caller, id: str, changes: dict[str, Any]) -
         raise errors.NotFound(kinds.PROJECT, id)
     note(tx, caller, kinds.PROJECT, id, "update", id)
     return _visible(tx, caller, id)
+
+
+def _delete(tx: Transaction, caller: Caller, id: str) -> None:
+    if store.project_by_id(tx, id) is None:
+        raise errors.NotFound(kinds.PROJECT, id)
+    identity_leavings.demand_unused(tx, id)
+    identity_leavings.clear(tx, id)
+    store.remove_project(tx, id)
+    note(tx, caller, kinds.PROJECT, id, "delete", id)
 
 
 def _free_account(tx: Transaction) -> str:

@@ -1,0 +1,36 @@
+"""What a project leaves behind: refuse to end one that still runs something, clear away what it merely owns.
+
+``core.identity_projects`` calls it in the transaction that deletes a project.
+"""
+
+from sqlalchemy import delete, select
+
+from stackd import errors
+from stackd.model import kinds
+from stackd.store import addresses, groups, instances, networks, ports
+from stackd.store.database import Transaction
+from stackd.store.tables.cloud import quotas
+from stackd.store.tables.networks import networks as network_table
+
+
+def demand_unused(tx: Transaction, project_id: str) -> None:
+    """Raise ``InUse`` while the project has instances, ports or floating addresses, or hosts still undo some."""
+    held = {"instances": instances.usage(tx, project_id)[0], "ports": ports.count(tx, project_id),
+            "floating addresses": addresses.count(tx, project_id)}
+    words = [f"{count} {name}" for name, count in held.items() if count]
+    if not words and any(groups.count_ports(tx, group.id) for group in groups.find(tx, project_id)):
+        words = ["ports that hosts are just removing"]
+    if words:
+        raise errors.InUse(kinds.PROJECT, project_id, " and ".join(words), remedy="Delete them first, then the project.")
+
+
+def clear(tx: Transaction, project_id: str) -> None:
+    """Delete the project's networks, security groups and quota."""
+    for group in groups.find(tx, project_id):
+        groups.remove(tx, group.id)
+    owned = select(network_table.c.id).where(network_table.c.project_id == project_id)
+    for id in tx.execute(owned).scalars().all():
+        if any(networks.users(tx, id)):
+            raise errors.InUse(kinds.NETWORK, id, "ports of other projects")
+        networks.remove(tx, id)
+    tx.execute(delete(quotas).where(quotas.c.project_id == project_id))
