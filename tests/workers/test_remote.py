@@ -9,12 +9,14 @@ from twisted.internet.task import Clock
 
 from stackd import errors
 from stackd.bus.memory import MemoryBus
+from stackd.conductor.assignments import StoredAssignments
 from stackd.conductor.service import ConductorEndpoint
 from stackd.model.assignments import Hello, InstanceAssignment
 from stackd.model.ids import new_id
-from stackd.model.instances import Instance, InstanceDesired
+from stackd.model.instances import Instance, InstanceDesired, LaunchRequest
+from stackd.testing.cloud import MemoryCloud
 from stackd.testing.cloudends import HeldAssignments, instance
-from stackd.testing.contracts.assignments import AssignmentsContract
+from stackd.testing.contracts.assignments import CAPACITY, AssignmentsContract
 from stackd.workers.remote import RemoteAssignments
 
 
@@ -54,6 +56,40 @@ class RemoteBench(Bench):
         self.assignments = RemoteAssignments(bus)
 
 
+class WholeBench:
+    """The real conductor on a database, asked over the bus; hosts are heard of but have no workers."""
+
+    def __init__(self, remote: bool) -> None:
+        self.cloud = MemoryCloud(hosts=0).start()
+        self.assignments: Any = RemoteAssignments(self.cloud.bus) if remote \
+            else StoredAssignments(self.cloud.database, {})
+        for host in ("h1", "h2"):
+            self.cloud.run(self.assignments.hello(Hello(host=host, worker="compute", zone="z1", capacity=CAPACITY)))
+
+    async def settled(self, deferred: "Deferred[Any]") -> Any:
+        for _ in range(100):
+            if not deferred.called:
+                self.cloud.advance(0.05)
+        assert deferred.called
+        return await deferred
+
+    async def launch(self, host: str, user_data: bytes = b"") -> str:
+        request = LaunchRequest(image_id=self.cloud.image.id, flavor_id="t2.nano", host=host, networks=(),
+                                user_data=user_data or None)
+        made = self.cloud.run(self.cloud.core.instances.launch(self.cloud.admin, request))
+        id = made.instances[0].instance.id
+        self.cloud.until(lambda: self.cloud.row(id).host == host)
+        return id
+
+    async def change(self, id: str, desired: InstanceDesired) -> None:
+        actions = self.cloud.core.instances
+        action = actions.terminate if desired is InstanceDesired.DELETED else actions.stop
+        self.cloud.run(action(self.cloud.admin, [id]))
+
+    async def instance(self, id: str) -> Instance:
+        return self.cloud.row(id)
+
+
 class TestHeldAssignments(AssignmentsContract):
     """The double that tests of workers use."""
 
@@ -68,6 +104,22 @@ class TestRemoteAssignments(AssignmentsContract):
     @pytest.fixture
     def bench(self) -> Bench:
         return RemoteBench()
+
+
+class TestStoredAssignments(AssignmentsContract):
+    """The conductor's own, on a database."""
+
+    @pytest.fixture
+    def bench(self) -> WholeBench:
+        return WholeBench(remote=False)
+
+
+class TestRemoteStoredAssignments(AssignmentsContract):
+    """What a host really talks to: the conductor over the bus."""
+
+    @pytest.fixture
+    def bench(self) -> WholeBench:
+        return WholeBench(remote=True)
 
 
 @pytest_twisted.ensureDeferred
