@@ -23,7 +23,7 @@ TABLE: dict[type[errors.StackdError], tuple[int, str]] = {
     errors.InvalidValue: (400, "InvalidParameterValue"),
     errors.MissingValue: (400, "MissingParameter"),
     errors.UnknownField: (400, "UnknownParameter"),
-    errors.MalformedId: (400, "InvalidParameterValue"),
+    errors.MalformedId: (400, "InvalidID"),
     errors.ConflictingValues: (400, "InvalidParameterCombination"),
     errors.InvalidImage: (400, "InvalidAMIID.Unavailable"),
     errors.InvalidKey: (400, "InvalidKey.Format"),
@@ -94,6 +94,8 @@ _INTERNAL_ID = re.compile(r"\b[0-9a-f]{32}\b")
 
 def _not_found(error: errors.StackdError) -> str | None:
     kind = getattr(error, "kind", "")
+    if kind == kinds.SECURITY_GROUP_RULE and not getattr(error, "id", "").startswith("sgr-"):
+        return "InvalidPermission.NotFound"
     if kind == kinds.FLOATING_IP and "." in getattr(error, "id", ""):
         return "InvalidAddress.NotFound"
     if kind in (kinds.FLAVOR, kinds.ZONE):
