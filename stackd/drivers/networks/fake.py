@@ -77,8 +77,9 @@ class FakeNetwork:
 
     async def clean(self) -> None:
         """Empty the world."""
-        self.world.enter(WiringChange(remove_networks=self.world.networks, remove_ports=self.world.ports,
-                                      remove_floating_ips=self.world.floating_ips, remove_groups=self.world.groups))
+        world = self.world
+        world.enter(WiringChange(remove_networks=tuple(world.networks), remove_ports=tuple(world.ports),
+                                 remove_floating_ips=tuple(world.floating_ips), remove_groups=tuple(world.groups)))
 
     async def close(self) -> None:
         """There are no threads to let go of."""

@@ -8,7 +8,7 @@ Blocking. Doing it twice is harmless; only what carries :data:`ALIAS` is removed
 import json
 import os
 
-from attrs import field, frozen
+from attrs import frozen
 
 from stackd.drivers.networks.linuxbridge.commands import Commands
 
@@ -30,7 +30,7 @@ class HostNetOptions:
     outside: str = ""
     outside_link: str = "stackd-out"
     uplink: str = "stackd-up"
-    gateways: tuple[str, ...] = field(default=("203.0.113.1/24", "100.64.0.1/16"), converter=tuple[str, ...])
+    gateways: tuple[str, ...] = ("203.0.113.1/24", "100.64.0.1/16")
 
 
 def prepare(options: HostNetOptions) -> None:
@@ -69,8 +69,9 @@ def _join_outside(commands: Commands, options: HostNetOptions, joined: bool) -> 
     if not joined:
         _delete_marked(commands, options.outside, options.outside_link)
         # The pair begins on the host and one end moves, so both ends are named in one step.
-        target = f"netns {options.outside}" if options.outside else f"netns {os.getpid()}"
-        commands.batch(options.netns, [f"link add {options.uplink} type veth peer name {options.outside_link} {target}"])
+        target = options.outside or str(os.getpid())
+        commands.batch(options.netns,
+                       [f"link add {options.uplink} type veth peer name {options.outside_link} netns {target}"])
     commands.batch(options.netns, [f"link set {options.uplink} addrgenmode none master {options.public_bridge} up"])
     commands.batch(options.outside, [f'link set {options.outside_link} alias "{ALIAS}" up'])
 
