@@ -44,9 +44,9 @@ def api_services(parts: Parts) -> MultiService:
     return services
 
 
-def image_services(parts: Parts, port: int) -> StreamServerEndpointService:
-    """A listener of the image API alone."""
-    return _listen(parts, port, StreamSite(with_health({b"image": image(parts)})))
+def image_services(parts: Parts) -> StreamServerEndpointService:
+    """A listener of the image API alone, at its place among the OpenStack APIs."""
+    return _listen(parts, parts.config.api.port_base + 1, StreamSite(with_health({b"image": image(parts)})))
 
 
 def ec2(parts: Parts) -> IResource:

@@ -6,7 +6,7 @@ may open, so they act as an administrator.
 
 from typing import Any
 
-from attrs import asdict, evolve
+from attrs import asdict
 
 from stackd import errors
 from stackd.core.explain import Explain
@@ -150,6 +150,5 @@ class Limits:
     async def change(self, body: Body) -> Any:
         """Set some limits."""
         project = await self._people.project(body["project"])
-        limits, _ = await self._quotas.show(OPERATOR, project.id)
-        await self._quotas.change(OPERATOR, project.id, evolve(limits, **body["limits"]))
+        await self._quotas.change(OPERATOR, project.id, body["limits"])
         return await self.show(body)

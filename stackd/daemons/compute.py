@@ -1,0 +1,19 @@
+"""``stack-compute``: the guests of one host."""
+
+from twisted.application.service import IService
+
+from stackd.daemons import machine
+from stackd.daemons.hosts import host_services
+from stackd.daemons.parts import Parts
+from stackd.daemons.split import DaemonService, Options, daemon
+
+__all__ = ["Options", "makeService"]
+
+
+def makeService(options: Options) -> DaemonService:
+    """The service ``twistd`` runs."""
+    return daemon(options, _compute)
+
+
+def _compute(parts: Parts) -> IService:
+    return host_services(parts, machine.prepare(parts.config), network=False)
