@@ -57,7 +57,8 @@ async def test_upload_and_download(api: Any) -> None:
 @pytest.mark.parametrize(("wanted", "status", "part", "told"), [
     ("bytes=2-4", 206, b"234", "bytes 2-4/10"), ("bytes=7-", 206, b"789", "bytes 7-9/10"),
     ("bytes=-2", 206, b"89", "bytes 8-9/10"), ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
-    ("bytes=0-9", 200, b"0123456789", None), ("bytes=10-", 416, b"", "bytes */10"), ("bytes=-0", 416, b"", "bytes */10"),
+    ("bytes=0-9", 200, b"0123456789", None), ("bytes=10-", 416, b"", "bytes */10"),
+    ("bytes=-0", 416, b"", "bytes */10"),
     ("bytes=5-2", 200, b"0123456789", None), ("lines=1-2", 200, b"0123456789", None),
 ])
 @awaiting
