@@ -99,9 +99,7 @@ class Identity:
         """A new token; raises ``NotAuthenticated``, the same for every reason, and ``ConflictingValues``."""
         now = self._clock.seconds()
         proven = await self._prove(login, now)
-        project_id = proven.project_id
-        if not proven.application_credential_id:
-            project_id = await self._database.read(_project_of_scope, login.scope, proven)
+        project_id = await self._database.read(_project_of_scope, login.scope, proven)
         token = Token(user_id=proven.user_id, project_id=project_id, roles=(), methods=proven.methods, issued_at=now,
                       expires_at=proven.expires_at, audit_id=audit_id(new_id()),
                       parent_audit_id=proven.parent_audit_id,
@@ -218,6 +216,10 @@ def _login_credential(tx: Transaction, login: Login) -> tuple[ApplicationCredent
 
 def _project_of_scope(tx: Transaction, scope: Scope, proven: Token) -> str:
     """The id of the project asked for; empty for none. Whether the user holds a role there is checked later."""
+    if proven.application_credential_id:
+        if scope.project_name or scope.project_id not in ("", proven.project_id):
+            raise refused()
+        return proven.project_id
     if scope.project_id:
         return scope.project_id
     if scope.project_name:

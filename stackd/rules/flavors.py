@@ -6,7 +6,7 @@ enough for a demonstration. Ids never change: scripts keep them. ``core.flavors.
 
 from stackd.model.flavors import Flavor
 
-_M1 = (
+_M1: tuple[tuple[str, str, int, int, int], ...] = (
     # id, name, vCPUs, MiB, GiB
     ("1", "m1.tiny", 1, 512, 1),
     ("2", "m1.small", 1, 2048, 20),
@@ -15,7 +15,7 @@ _M1 = (
     ("5", "m1.xlarge", 8, 16384, 160),
 )
 
-_EC2 = (
+_EC2: tuple[tuple[str, int, int, int], ...] = (
     ("t2.nano", 1, 512, 1),
     ("t2.micro", 1, 1024, 4),
     ("t2.small", 1, 2048, 8),
@@ -38,4 +38,5 @@ _EC2 = (
 
 DEFAULTS: tuple[Flavor, ...] = tuple(
     Flavor(id=id, name=name, vcpus=vcpus, memory_mib=memory, disk_gib=disk)
-    for id, name, vcpus, memory, disk in (*_M1, *((name, name, *sizes) for name, *sizes in _EC2)))
+    for id, name, vcpus, memory, disk in
+    (*_M1, *((name, name, vcpus, memory, disk) for name, vcpus, memory, disk in _EC2)))

@@ -195,9 +195,9 @@ def _user(tx: Transaction, condition: ColumnElement[bool]) -> UserSecrets | None
     row = _first(tx, users, (*_USER, "password_hash", "valid_after"), condition)
     if row is None:
         return None
-    *values, password_hash, valid_after = row
-    return UserSecrets(user=User(**dict(zip(_USER, values, strict=True))), password_hash=password_hash,
-                       valid_after=valid_after)
+    values = row._mapping
+    return UserSecrets(user=User(**{name: values[name] for name in _USER}), password_hash=values["password_hash"],
+                       valid_after=values["valid_after"])
 
 
 def _filtered(table: Any, names: tuple[str, ...], name: str | None, enabled: bool | None) -> Any:

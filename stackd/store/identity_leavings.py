@@ -21,7 +21,7 @@ def demand_unused(tx: Transaction, project_id: str) -> None:
     if not words and any(groups.count_ports(tx, group.id) for group in groups.find(tx, project_id)):
         words = ["ports that hosts are just removing"]
     if words:
-        raise errors.InUse(kinds.PROJECT, project_id, " and ".join(words), remedy="Delete them first, then the project.")
+        raise errors.InUse(kinds.PROJECT, project_id, " and ".join(words), remedy="Delete them first.")
 
 
 def clear(tx: Transaction, project_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Key pairs in SQL: rows to records, and the few statements on them. ``core.keypairs`` calls it; launches read by name."""
+"""Key pairs in SQL: rows to records, and the few statements. ``core.keypairs`` calls it; launches read by name."""
 
 from typing import Any
 

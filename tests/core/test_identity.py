@@ -93,7 +93,8 @@ async def test_a_password_gives_a_caller_in_the_default_project(cloud: Cloud) ->
 @ensureDeferred
 async def test_a_project_can_be_named_in_every_way_clients_do(cloud: Cloud) -> None:
     project = cloud.tenancies.demo.project
-    for scope in (Scope(project_id=project.id), Scope(project_name="demo"), Scope(project_name="demo", domain="Default")):
+    for scope in (Scope(project_id=project.id), Scope(project_name="demo"),
+                  Scope(project_name="demo", domain="Default")):
         issued = await cloud.identity.authenticate(password("demo", "demo-secret", scope))
         assert issued.view.project == project
 

@@ -2,8 +2,8 @@
 
 import pytest
 from attrs import evolve
-from twisted.internet.task import Clock
 from pytest_twisted import ensureDeferred
+from twisted.internet.task import Clock
 
 from stackd import errors
 from stackd.core.keypairs import KeyPairs
@@ -91,7 +91,8 @@ async def test_names_that_cannot_be_file_names_everywhere_are_refused(keypairs: 
 @ensureDeferred
 async def test_readers_change_nothing(keypairs: KeyPairs) -> None:
     reader = evolve(ANN, roles=frozenset({READER}))
-    for change in (keypairs.create(reader, "x"), keypairs.import_key(reader, "x", ED25519), keypairs.delete(reader, "x")):
+    for change in (keypairs.create(reader, "x"), keypairs.import_key(reader, "x", ED25519),
+                   keypairs.delete(reader, "x")):
         with pytest.raises(errors.NotAllowed):
             await change
     assert await keypairs.list(reader) == ()

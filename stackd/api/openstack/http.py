@@ -136,7 +136,7 @@ def fault(service: Service, error: Exception, request_id: str) -> Answer:
     if not isinstance(error, errors.StackdError):
         log.failure("request {request_id} failed", request_id=request_id)
         error = errors.Internal(f"An unexpected error occurred ({request_id}).")
-    status, body = service.render(error)
+    status, body = type(service).render(error)
     # Keystone's clients look for the challenge; the others do not mind it.
     headers = {"WWW-Authenticate": "Keystone uri=\"/identity/v3\""} if status == 401 else {}
     return Answer(body, status, headers)
@@ -159,7 +159,7 @@ def handle_http_errors(app: Klein) -> None:
     """Make a Klein app answer unknown paths and methods in its service's vocabulary; call once per app."""
     app._url_map.strict_slashes = False
 
-    @app.handle_errors(HTTPException)  # type: ignore[untyped-decorator]
+    @app.handle_errors(HTTPException)  # type: ignore[arg-type, untyped-decorator]
     def refused(self: Service, request: Request, failure: Any) -> bytes:
         code = failure.value.code
         error: errors.StackdError = errors.MethodNotAllowed("The method is not allowed for this resource.") \

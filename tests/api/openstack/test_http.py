@@ -142,7 +142,8 @@ async def test_a_good_body_arrives_as_it_is() -> None:
 
 @ensureDeferred
 @pytest.mark.parametrize(("method", "path", "status", "name"), [
-    ("GET", "/nothing", 404, "itemNotFound"), ("DELETE", "/things", 405, "badMethod"), ("GET", "/", 404, "itemNotFound")])
+    ("GET", "/nothing", 404, "itemNotFound"), ("GET", "/", 404, "itemNotFound"),
+    ("DELETE", "/things", 405, "badMethod")])
 async def test_unknown_paths_and_methods_speak_the_services_language(
         method: str, path: str, status: int, name: str) -> None:
     answer = await ask(method, path)

@@ -137,7 +137,11 @@ async def test_logging_in_by_application_credential(keystone: Any) -> None:
         token = answer.body["token"]
         assert token["project"]["name"] == "demo" and token["methods"] == ["application_credential"]
         assert token["expires_at"] == "2027-01-15T08:30:00.000000Z"
-    # It cannot breed, and ends at once when deleted.
+    # It stays in its project, cannot breed, and ends at once when deleted.
+    admin_project = {"project": {"id": keystone.made.admin.project.id}}
+    elsewhere = _auth(methods=["token"], token={"id": answer.token})
+    elsewhere["auth"]["scope"] = admin_project
+    assert (await keystone.ask("POST", "/v3/auth/tokens", body=elsewhere)).status == 401
     refused = await keystone.ask("POST", path, answer.token, {"application_credential": {"name": "child"}})
     assert refused.status == 403
     assert (await keystone.ask("DELETE", f"{path}/{by_id['id']}", login.token)).status == 204
