@@ -21,7 +21,7 @@ def awaitable(interface: type[Interface], blocking: Any, reactor: Any, pool: Thr
     method or takes other arguments. A call that was begun always ends: cancelling its Deferred only stops the wait.
     """
     verifyObject(interface, blocking, tentative=True)
-    methods = {name: _in_thread(name) for name, part in interface.namesAndDescriptions(all=True)  # type: ignore[attr-defined]
+    methods = {name: _in_thread(name) for name, part in interface.namesAndDescriptions(all=True)
                if IMethod.providedBy(part)}
     derived = implementer(interface)(type(f"Awaitable{interface.__name__}", (_Threaded,), methods))
     return derived(blocking, reactor, pool)

@@ -85,7 +85,7 @@ def demand_honest(path: Path, file: ImageFile) -> None:
                                remedy="Convert the image to qcow2 or raw.")
     try:
         found = format_inspector.detect_file_format(str(path))
-        if file.disk_format == "qcow2" and str(found) == "qcow2":
+        if found is not None and file.disk_format == str(found) == "qcow2":
             found.safety_check()
             return
     except format_inspector.SafetyCheckFailed as error:

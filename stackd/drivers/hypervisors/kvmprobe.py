@@ -12,7 +12,7 @@ from pathlib import Path
 
 SECONDS = 5.0
 KVM_DEVICE = "/dev/kvm"
-PROCESSOR_FLAGS = {"vmx", "svm"}
+CPU_FLAGS = {"vmx", "svm"}
 EXIT_CODE = 0x29 * 2 + 1
 """What QEMU ends with when the boot sector wrote 0x29 to its exit device."""
 _CODE = bytes.fromhex(
@@ -29,7 +29,7 @@ BOOT_SECTOR = _CODE.ljust(510, b"\0") + b"\x55\xaa"
 def kvm_works() -> bool:
     """Try it; at most some seconds, and none where the processor cannot."""
     flags = set(Path("/proc/cpuinfo").read_text().split())
-    return bool(flags & PROCESSOR_FLAGS) and os.access(KVM_DEVICE, os.R_OK | os.W_OK) and boots("kvm")
+    return bool(flags & CPU_FLAGS) and os.access(KVM_DEVICE, os.R_OK | os.W_OK) and boots("kvm")
 
 
 def boots(accelerator: str, seconds: float = SECONDS) -> bool:

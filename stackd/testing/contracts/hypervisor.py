@@ -110,6 +110,10 @@ PAUSING = (
 )
 
 
+def _pauses(driver: Any) -> bool:
+    return bool(IPausing.providedBy(driver))
+
+
 def spec_of(bench: HypervisorBench, **changes: Any) -> GuestSpec:
     """A small guest for this bench."""
     id = new_id()
@@ -133,7 +137,7 @@ class HypervisorContract:
         """Also the optional one where it says so."""
         driver = bench.driver()
         assert verifyObject(IHypervisor, driver)
-        assert not IPausing.providedBy(driver) or verifyObject(IPausing, driver)
+        assert not _pauses(driver) or verifyObject(IPausing, driver)
 
     @pytest_twisted.ensureDeferred
     async def test_a_host_has_room(self, bench: HypervisorBench) -> None:
@@ -151,7 +155,7 @@ class HypervisorContract:
     async def test_undoing_verbs_succeed_on_an_unknown_guest(self, bench: HypervisorBench) -> None:
         """And leave nothing behind."""
         driver, spec = bench.driver(), spec_of(bench)
-        for verb in UNDOING + (PAUSING if IPausing.providedBy(driver) else ()):
+        for verb in UNDOING + (PAUSING if _pauses(driver) else ()):
             await verb.call(driver, spec)
         assert (await driver.look(spec.id)).state is GuestState.ABSENT
 
@@ -296,7 +300,7 @@ class HypervisorContract:
     async def test_pausing_and_going_on(self, bench: HypervisorBench) -> None:
         """Each twice; ``start`` wakes a paused guest too."""
         driver = bench.driver()
-        if not IPausing.providedBy(driver):
+        if not _pauses(driver):
             pytest.skip("this driver cannot pause")
         spec = await running(bench, driver)
         for verb, state in ((driver.pause, GuestState.PAUSED), (driver.unpause, GuestState.RUNNING)):

@@ -1,0 +1,61 @@
+"""Guests' folders: sizes, leftovers of a crash, and a console that stays small under a guest that talks on."""
+
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from stackd.drivers.hypervisors.disks import GIB, GuestFolders, disk_size
+from stackd.errors import PermanentFailure
+from stackd.model.guests import GuestSpec
+from stackd.model.images import ImageFile, ImageSnapshot
+
+DISK = ImageFile(id="d" * 32, disk_format="raw", size=1, checksum="0" * 32)
+SPEC = GuestSpec(id="1" * 32, name="moon", vcpus=1, memory_mib=128, disk_gib=2,
+                 image=ImageSnapshot(id=DISK.id, name="tiny", disk=DISK))
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> GuestFolders:
+    """One prepared guest, as ``make`` leaves it."""
+    (tmp_path / SPEC.id).mkdir()
+    (tmp_path / SPEC.id / "disk.qcow2").touch()
+    return GuestFolders(tmp_path, console_bytes=2000)
+
+
+@pytest.mark.parametrize(("disk_gib", "image", "size"), [
+    (2, 2 * GIB, 2 * GIB), (2, 1, 2 * GIB), (0, 1024, 1024), (0, 1025, 1536)])
+def test_the_disk_has_the_flavor_s_size_or_the_image_s_own(disk_gib: int, image: int, size: int) -> None:
+    assert disk_size(evolve(SPEC, disk_gib=disk_gib), image) == size
+
+
+def test_an_image_one_byte_too_large_is_refused() -> None:
+    with pytest.raises(PermanentFailure, match="needs a disk of 3 GiB, the flavor has 2 GiB"):
+        disk_size(SPEC, 2 * GIB + 1)
+
+
+def test_a_console_stays_within_its_bound_and_keeps_its_end(folders: GuestFolders, tmp_path: Path) -> None:
+    with folders.console(SPEC.id).open("ab", buffering=0) as guest:
+        for number in range(1000):
+            guest.write(b"line %05d\n" % number)
+            folders.bound_console(SPEC.id)
+            assert sum(path.stat().st_size for path in (tmp_path / SPEC.id).iterdir()) <= 2011
+        guest.write(b"the end\n")
+    tail = folders.console_tail(SPEC.id, 800)
+    assert len(tail) == 800
+    assert tail.endswith(b"line 00998\nline 00999\nthe end\n")
+
+
+def test_no_bytes_of_a_console_are_asked_for(folders: GuestFolders) -> None:
+    folders.console(SPEC.id).write_bytes(b"words")
+    assert folders.console_tail(SPEC.id, 0) == b""
+    assert folders.console_tail("2" * 32, 10) == b""
+
+
+def test_what_a_crash_left_is_no_guest_and_goes_with_the_next_removal(folders: GuestFolders, tmp_path: Path) -> None:
+    for name in (f".{'2' * 32}.new", f".{'2' * 32}.gone"):
+        (tmp_path / name).mkdir()
+    assert folders.ids() == (SPEC.id,)
+    folders.remove("2" * 32)
+    folders.remove(SPEC.id)
+    assert list(tmp_path.iterdir()) == []
