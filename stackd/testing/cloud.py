@@ -178,6 +178,10 @@ class MemoryCloud:
         result: T = outcome[0]
         return result
 
+    def stranger(self, project: Project) -> Caller:
+        """A member of another project."""
+        return evolve(self.caller, project_id=project.id, project_name=project.name, account=project.account)
+
     def row(self, id: str) -> Instance:
         """An instance as the database has it, ended or not."""
         return self.run(self.database.read(of_ids, [id]))[id]
