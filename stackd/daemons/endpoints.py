@@ -9,7 +9,6 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
-from stackd.api.ec2.calls import Cores
 from stackd.api.ec2.resource import QueryApi
 from stackd.api.openstack.compute.service import ComputeService
 from stackd.api.openstack.identity.catalog import Catalog
@@ -18,7 +17,6 @@ from stackd.api.openstack.image.service import ImageService
 from stackd.api.openstack.network.service import NetworkService
 from stackd.api.openstack.streaming import StreamSite
 from stackd.config.sections import Config
-from stackd.core.cloud import Cloud
 from stackd.daemons.health import HealthResource, MetricsResource
 from stackd.daemons.parts import Parts
 
@@ -51,14 +49,7 @@ def image_services(parts: Parts) -> StreamServerEndpointService:
 
 def ec2(parts: Parts) -> IResource:
     """EC2 and STS."""
-    return QueryApi(parts.identity, parts.reactor, parts.config.cloud.region, cores_of(parts.core))
-
-
-def cores_of(core: Cloud) -> Cores:
-    """The use cases the EC2 API translates to."""
-    return Cores(instances=core.instances, flavors=core.flavors, keypairs=core.keypairs, images=core.images,
-                 networks=core.networks, subnets=core.subnets, ports=core.ports, addresses=core.addresses,
-                 groups=core.groups, zones=core.zones, tags=core.tags, short_ids=core.shortids)
+    return QueryApi(parts.identity, parts.reactor, parts.config.cloud.region, parts.core)
 
 
 def openstack(parts: Parts) -> dict[bytes, IResource]:

@@ -1,47 +1,16 @@
 """What an action is and what it is given: the values that pass between ``dispatch`` and ``actions``."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
 
 from stackd import errors
+from stackd.core.cloud import Cloud
 from stackd.model.callers import Caller
-
-if TYPE_CHECKING:
-    from stackd.core.addresses import FloatingIPs
-    from stackd.core.flavors import Flavors
-    from stackd.core.groups import SecurityGroups
-    from stackd.core.images import Images
-    from stackd.core.instances import Instances
-    from stackd.core.keypairs import KeyPairs
-    from stackd.core.networks import Networks
-    from stackd.core.ports import Ports
-    from stackd.core.shortids import ShortIds
-    from stackd.core.subnets import Subnets
-    from stackd.core.tags import Tags
-    from stackd.core.zones import Zones
 
 Values = dict[str, Any]
 """Member names of AWS's shapes -> values."""
-
-
-@frozen(kw_only=True)
-class Cores:
-    """The use cases the EC2 API translates to; assembled once per process."""
-
-    instances: "Instances"
-    flavors: "Flavors"
-    keypairs: "KeyPairs"
-    images: "Images"
-    networks: "Networks"
-    subnets: "Subnets"
-    ports: "Ports"
-    addresses: "FloatingIPs"
-    groups: "SecurityGroups"
-    zones: "Zones"
-    tags: "Tags"
-    short_ids: "ShortIds"
 
 
 @frozen(kw_only=True)
@@ -51,7 +20,7 @@ class Call:
     action: str
     caller: Caller
     parameters: Mapping[str, Any] = field(repr=False)
-    cores: Cores = field(repr=False)
+    core: Cloud = field(repr=False)
     region: str
     endpoint: str
     """Host and port the client spoke to."""

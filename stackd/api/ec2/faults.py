@@ -100,6 +100,8 @@ def _not_found(error: errors.StackdError) -> str | None:
         return "InvalidAddress.NotFound"
     if kind in (kinds.FLAVOR, kinds.ZONE):
         return "InvalidParameterValue"
+    if kind == "association":
+        return "InvalidAssociationID.NotFound"
     return f"{NOUNS[kind]}.NotFound" if kind in NOUNS else None
 
 
@@ -115,8 +117,12 @@ def _duplicate(error: errors.StackdError) -> str | None:
 
 
 def _in_use(error: errors.StackdError) -> str | None:
-    return {kinds.FLOATING_IP: "InvalidIPAddress.InUse", kinds.PORT: "InvalidNetworkInterface.InUse"}.get(
-        getattr(error, "kind", ""))
+    kind, by = getattr(error, "kind", ""), getattr(error, "by", "")
+    if kind == kinds.SECURITY_GROUP and "default" in by:
+        return "CannotDelete"
+    if kind == kinds.FLOATING_IP:
+        return "Resource.AlreadyAssociated" if by.startswith("port ") else "InvalidIPAddress.InUse"
+    return "InvalidNetworkInterface.InUse" if kind == kinds.PORT else None
 
 
 def _wrong_state(error: errors.StackdError) -> str | None:

@@ -13,7 +13,7 @@ from stackd.model.networks import Network
 
 async def tags(call: Call, kind: str) -> Mapping[str, views.Shown]:
     """Resource id -> tags of all the project's resources of a kind."""
-    return views.by_resource(await call.cores.tags.list(call.caller, kind))
+    return views.by_resource(await call.core.tags.list(call.caller, kind))
 
 
 def tag_entries(shown: Iterable[Mapping[str, str]]) -> dict[str, str]:
@@ -44,29 +44,24 @@ async def tag_new(call: Call, kind: str, id: str) -> views.Shown:
     """Put the tags of TagSpecifications on a resource just made; how they are shown."""
     entries = specified_tags(call, views.RESOURCE_TYPES[kind]).get(views.RESOURCE_TYPES[kind], {})
     if entries:
-        await call.cores.tags.put(call.caller, [(kind, id)], entries)
+        await call.core.tags.put(call.caller, [(kind, id)], entries)
     return views.shown(entries)
 
 
 async def vpcs(call: Call) -> dict[str, Network]:
     """The networks EC2 shows, by id: external ones only lend addresses."""
-    return {one.id: one for one in await call.cores.networks.list(call.caller) if not one.external}
+    return {one.id: one for one in await call.core.networks.list(call.caller) if not one.external}
 
 
-async def default_vpc(call: Call) -> str:
-    """The EC2 id of the project's default network; empty when there is none."""
-    mine = [one for one in (await vpcs(call)).values() if one.is_default and one.project_id == call.caller.project_id]
-    return ids.ec2_id(kinds.NETWORK, mine[0].id) if mine else ""
-
-
-async def own_groups(call: Call) -> list[SecurityGroup]:
-    """The security groups of the caller's project, also for admins, who could list all."""
-    return [one for one in await call.cores.groups.list(call.caller) if one.project_id == call.caller.project_id]
+async def default_vpc(call: Call) -> str | None:
+    """The id of the project's default network; None when there is none."""
+    return next((one.id for one in (await vpcs(call)).values()
+                 if one.is_default and one.project_id == call.caller.project_id), None)
 
 
 async def groups_named(call: Call, names: Sequence[str]) -> list[SecurityGroup]:
     """The project's security groups with these names; raises ``NotFound``."""
-    by_name = {one.name: one for one in await own_groups(call)} if names else {}
+    by_name = {one.name: one for one in await call.core.groups.list(call.caller)} if names else {}
     missing = [name for name in names if name not in by_name]
     if missing:
         raise errors.NotFound(kinds.SECURITY_GROUP, ", ".join(missing))
@@ -75,7 +70,7 @@ async def groups_named(call: Call, names: Sequence[str]) -> list[SecurityGroup]:
 
 async def group_ids(call: Call, ec2_ids: Sequence[str]) -> tuple[str, ...]:
     """Our ids of security groups; raises ``MalformedId`` or ``NotFound``."""
-    return tuple((await call.cores.short_ids.resolve(call.caller, kinds.SECURITY_GROUP, ec2_ids)).values())
+    return tuple((await call.core.shortids.resolve(call.caller, kinds.SECURITY_GROUP, ec2_ids)).values())
 
 
 def demand_known(kind: str, wanted: Iterable[str], shown: Iterable[str]) -> None:

@@ -18,10 +18,11 @@ from twisted.web.server import NOT_DONE_YET
 from stackd import errors
 from stackd.api.ec2 import faults, requests
 from stackd.api.ec2.authentication import authenticate
-from stackd.api.ec2.calls import Call, Cores
+from stackd.api.ec2.calls import Call
 from stackd.api.ec2.dispatch import EC2, STS, Api
 from stackd.api.ec2.model import SERVICES
 from stackd.api.ec2.requests import WireRequest
+from stackd.core.cloud import Cloud
 from stackd.interfaces.clock import Clock
 from stackd.interfaces.identity import IIdentity
 
@@ -39,14 +40,14 @@ class QueryApi(Resource):
 
     isLeaf = True
 
-    def __init__(self, identity: IIdentity, clock: Clock, region: str, cores: Cores,
+    def __init__(self, identity: IIdentity, clock: Clock, region: str, core: Cloud,
                  new_request_id: Callable[[], str] = _new_request_id) -> None:
-        """``identity`` knows callers by their keys; ``cores`` are the use cases; ``region`` is the only one."""
+        """``identity`` knows callers by their keys; ``core`` are the use cases; ``region`` is the only one."""
         super().__init__()
         self._identity = identity
         self._clock = clock
         self._region = region
-        self._cores = cores
+        self._core = core
         self._new_request_id = new_request_id
         self._apis = {"ec2": Api("ec2", EC2), "sts": Api("sts", STS)}
 
@@ -92,7 +93,7 @@ class QueryApi(Resource):
         now = self._clock.seconds()
         caller = await authenticate(wire, self._identity, self._region, service, now, request_id)
         api.find(action, wire.first("Version"))
-        call = Call(action=action, caller=evolve(caller, request_id=request_id), parameters={}, cores=self._cores,
+        call = Call(action=action, caller=evolve(caller, request_id=request_id), parameters={}, core=self._core,
                     region=self._region, endpoint=wire.headers.get("host", "localhost"), now=now)
         return await api.respond(call, wire.parameters())
 

@@ -23,7 +23,7 @@ async def allocate_address(call: Call) -> Values:
     if call.get("Domain", "vpc") != "vpc":
         raise errors.InvalidValue("Domain", "only vpc is supported.")
     lookups.specified_tags(call, "elastic-ip")
-    one = await call.cores.addresses.allocate(call.caller, address=call.get("Address") or None)
+    one = await call.core.addresses.allocate(call.caller, address=call.get("Address") or None)
     await lookups.tag_new(call, kinds.FLOATING_IP, one.id)
     return {"PublicIp": one.address, "AllocationId": ec2_id(kinds.FLOATING_IP, one.id), "Domain": "vpc",
             "PublicIpv4Pool": "amazon", "NetworkBorderGroup": call.region}
@@ -34,8 +34,8 @@ async def release_address(call: Call) -> Values:
     one = await _named(call)
     if one.port_id:
         raise errors.InUse(kinds.FLOATING_IP, one.address, "an instance", remedy="Disassociate it first.")
-    await call.cores.addresses.release(call.caller, one.id)
-    await call.cores.tags.remove(call.caller, [one.id], None)
+    await call.core.addresses.release(call.caller, one.id)
+    await call.core.tags.remove(call.caller, [one.id], None)
     return {}
 
 
@@ -43,8 +43,8 @@ async def associate_address(call: Call) -> Values:
     """Lead an address to an instance or a network interface."""
     one = await _named(call)
     port_id, fixed_ip = await _target(call)
-    made = await call.cores.addresses.associate(call.caller, one.id, port_id, fixed_ip=fixed_ip,
-                                                allow_reassociation=call.get("AllowReassociation", True))
+    made = await call.core.addresses.associate(call.caller, one.id, port_id, fixed_ip=fixed_ip,
+                                                allow_reassociation=call.get("AllowReassociation", True), displace=True)
     return {"AssociationId": views.association_id(made)}
 
 
@@ -52,21 +52,22 @@ async def disassociate_address(call: Call) -> Values:
     """Lead an address nowhere; one that leads nowhere is no error."""
     wanted = call.get("AssociationId")
     if wanted:
-        found = [one for one in await _own(call) if views.association_id(one) == wanted and one.port_id]
+        found = [one for one in await call.core.addresses.list(call.caller)
+                 if views.association_id(one) == wanted and one.port_id]
         if not found:
             raise errors.NotFound("association", wanted)
         one = found[0]
     else:
         one = await _named(call)
-    await call.cores.addresses.disassociate(call.caller, one.id)
+    await call.core.addresses.disassociate(call.caller, one.id)
     return {}
 
 
 async def describe_addresses(call: Call) -> Values:
     """The project's addresses."""
-    addresses, tags = await _own(call), await lookups.tags(call, kinds.FLOATING_IP)
+    addresses, tags = await call.core.addresses.list(call.caller), await lookups.tags(call, kinds.FLOATING_IP)
     used = tuple(one.port_id for one in addresses if one.port_id)
-    ports = {port.id: port for port in await call.cores.ports.list(call.caller, ids=used)} if used else {}
+    ports = {port.id: port for port in await call.core.ports.list(call.caller, ids=used)} if used else {}
     shown = [views.address(one, ports.get(one.port_id), call.caller.account, call.region, tags.get(one.id, []))
              for one in addresses]
     publics, wanted = call.items("PublicIps"), call.items("AllocationIds")
@@ -79,17 +80,12 @@ async def describe_addresses(call: Call) -> Values:
     return {"Addresses": filters.keep(call.items("Filters"), chosen, PATHS)}
 
 
-async def _own(call: Call) -> list[FloatingIP]:
-    return [one for one in await call.cores.addresses.list(call.caller)
-            if one.project_id == call.caller.project_id and not one.deleted]
-
-
 async def _named(call: Call) -> FloatingIP:
     """The one address AllocationId or PublicIp means."""
     wanted, public = call.get("AllocationId"), call.get("PublicIp")
     if not wanted and not public:
         raise errors.MissingValue("the parameter AllocationId or PublicIp")
-    own = await _own(call)
+    own = await call.core.addresses.list(call.caller)
     if wanted:
         lookups.demand_known(kinds.FLOATING_IP, [wanted], (ec2_id(kinds.FLOATING_IP, one.id) for one in own))
     for one in own:
@@ -102,11 +98,11 @@ async def _target(call: Call) -> tuple[str, str | None]:
     """The port and the fixed address (None: its first) an address is to lead to."""
     instance, interface = call.get("InstanceId"), call.get("NetworkInterfaceId")
     if interface:
-        return await call.cores.short_ids.one(call.caller, kinds.PORT, interface), call.get("PrivateIpAddress")
+        return await call.core.shortids.one(call.caller, kinds.PORT, interface), call.get("PrivateIpAddress")
     if not instance:
         raise errors.MissingValue("the parameter InstanceId or NetworkInterfaceId")
-    id = await call.cores.short_ids.one(call.caller, kinds.INSTANCE, instance)
-    ports = (await call.cores.instances.get(call.caller, id)).ports
+    id = await call.core.shortids.one(call.caller, kinds.INSTANCE, instance)
+    ports = (await call.core.instances.get(call.caller, id)).ports
     return _chosen(ports, call.get("PrivateIpAddress"), instance).id, call.get("PrivateIpAddress")
 
 

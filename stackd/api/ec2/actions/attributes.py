@@ -29,7 +29,7 @@ def _shown(name: str, attribute: str, wrapped: bool = True) -> Read:
 
 
 async def _user_data(call: Call, view: InstanceView) -> Values:
-    content = await call.cores.instances.user_data(call.caller, view.instance.id)
+    content = await call.core.instances.user_data(call.caller, view.instance.id)
     return {"UserData": {"Value": base64.b64encode(content).decode()} if content else {}}
 
 
@@ -58,8 +58,8 @@ async def describe_instance_attribute(call: Call) -> Values:
     if name not in ATTRIBUTES:
         raise errors.NotSupported(f"The attribute {name} is not supported by this cloud.",
                                   remedy=f"Ask for one of {', '.join(ATTRIBUTES)}.")
-    id = await call.cores.short_ids.one(call.caller, kinds.INSTANCE, call.get("InstanceId"))
-    view = await call.cores.instances.get(call.caller, id)
+    id = await call.core.shortids.one(call.caller, kinds.INSTANCE, call.get("InstanceId"))
+    view = await call.core.instances.get(call.caller, id)
     return {"InstanceId": call.get("InstanceId"), **await ATTRIBUTES[name](call, view)}
 
 

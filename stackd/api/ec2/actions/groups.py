@@ -25,8 +25,9 @@ async def create_security_group(call: Call) -> Values:
     """A group that lets everything out and nothing in."""
     lookups.specified_tags(call, "security-group")
     if call.get("VpcId"):
-        await call.cores.short_ids.one(call.caller, kinds.NETWORK, call.get("VpcId"))
-    made = await call.cores.groups.create(call.caller, call.demand("GroupName"), call.demand("Description"))
+        await call.core.shortids.one(call.caller, kinds.NETWORK, call.get("VpcId"))
+    made = await call.core.groups.create(call.caller, call.demand("GroupName"), call.demand("Description"),
+                                          unique_name=True)
     id = ec2_id(kinds.SECURITY_GROUP, made.id)
     return {"GroupId": id, "Tags": await lookups.tag_new(call, kinds.SECURITY_GROUP, made.id),
             "SecurityGroupArn": views.arn(id, call.caller.account, call.region)}
@@ -35,8 +36,8 @@ async def create_security_group(call: Call) -> Values:
 async def delete_security_group(call: Call) -> Values:
     """Remove a group nobody uses."""
     id = await named_group(call)
-    await call.cores.groups.delete(call.caller, id)
-    await call.cores.tags.remove(call.caller, [id], None)
+    await call.core.groups.delete(call.caller, id)
+    await call.core.tags.remove(call.caller, [id], None)
     return {"Return": True, "GroupId": ec2_id(kinds.SECURITY_GROUP, id)}
 
 
@@ -53,8 +54,9 @@ async def describe_security_groups(call: Call) -> Values:
     """The project's groups with their rules."""
     wanted, names = call.items("GroupIds"), call.items("GroupNames")
     named = {one.id for one in await lookups.groups_named(call, names)}
-    groups, tags, vpc = await lookups.own_groups(call), await lookups.tags(call, kinds.SECURITY_GROUP), \
-        await lookups.default_vpc(call)
+    groups, tags = await call.core.groups.list(call.caller), await lookups.tags(call, kinds.SECURITY_GROUP)
+    default = await lookups.default_vpc(call)
+    vpc = ec2_id(kinds.NETWORK, default) if default else ""
     lookups.demand_known(kinds.SECURITY_GROUP, wanted, (ec2_id(kinds.SECURITY_GROUP, one.id) for one in groups))
     shown = [views.group(one, call.caller.account, vpc, call.region, tags.get(one.id, [])) for one in groups
              if not (wanted or names) or one.id in named or ec2_id(kinds.SECURITY_GROUP, one.id) in wanted]

@@ -36,13 +36,13 @@ async def describe_images(call: Call) -> Values:
 async def _asked(call: Call) -> list[Image]:
     wanted = call.items("ImageIds")
     if wanted:
-        found = await call.cores.short_ids.resolve(call.caller, kinds.IMAGE, wanted)
-        return [await call.cores.images.show(call.caller, id) for id in found.values()]
+        found = await call.core.shortids.resolve(call.caller, kinds.IMAGE, wanted)
+        return [await call.core.images.show(call.caller, id) for id in found.values()]
     everything: list[Image] = []
-    page = await call.cores.images.list(call.caller, PageRequest())
+    page = await call.core.images.list(call.caller, PageRequest())
     everything += page
     while page.more:
-        page = await call.cores.images.list(call.caller, PageRequest(marker=everything[-1].id))
+        page = await call.core.images.list(call.caller, PageRequest(marker=everything[-1].id))
         everything += page
     return [one for one in everything if not one.hidden]
 

@@ -80,7 +80,7 @@ async def matching(call: Call, paths: filters.Paths, show: Callable[[InstanceVie
     query = await _query(call)
     found: list[Seen] = []
     for _ in range(MAX_LOOKS):
-        page = await call.cores.instances.list(call.caller, query, PageRequest(marker=marker, limit=1000))
+        page = await call.core.instances.list(call.caller, query, PageRequest(marker=marker, limit=1000))
         for view, shown in _accepted(page, show, counts, accept, call.caller.account):
             if len(found) == size:
                 return found, paging.token(call, found[-1][0].instance.id)
@@ -107,15 +107,15 @@ def _of_reservation(view: InstanceView, owner: str) -> dict[str, str]:
 
 async def _query(call: Call) -> InstanceQuery:
     wanted = call.items("InstanceIds")
-    found = await call.cores.short_ids.resolve(call.caller, kinds.INSTANCE, wanted) if wanted else None
+    found = await call.core.shortids.resolve(call.caller, kinds.INSTANCE, wanted) if wanted else None
     return InstanceQuery(ids=tuple(found.values()) if found is not None else None,
                          ended_since=call.now - ENDED_SHOWN)
 
 
 async def get_console_output(call: Call) -> Values:
     """The end of the serial console, in base64."""
-    id = await call.cores.short_ids.one(call.caller, kinds.INSTANCE, call.get("InstanceId"))
-    output = await call.cores.instances.console_output(call.caller, id)
+    id = await call.core.shortids.one(call.caller, kinds.INSTANCE, call.get("InstanceId"))
+    output = await call.core.instances.console_output(call.caller, id)
     return {"InstanceId": call.get("InstanceId"), "Timestamp": call.now, "Output": base64.b64encode(output).decode()}
 
 

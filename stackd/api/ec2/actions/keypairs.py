@@ -23,7 +23,7 @@ async def create_key_pair(call: Call) -> Values:
     if call.get("KeyFormat", "pem") != "pem":
         raise errors.NotSupported("KeyFormat must be pem.", remedy="Convert the key with puttygen.")
     lookups.specified_tags(call, "key-pair")
-    made = await call.cores.keypairs.create(call.caller, call.demand("KeyName"), KeyType(call.get("KeyType", "rsa")))
+    made = await call.core.keypairs.create(call.caller, call.demand("KeyName"), KeyType(call.get("KeyType", "rsa")))
     tags = await lookups.tag_new(call, kinds.KEYPAIR, made.keypair.id)
     return {**_view(made.keypair, tags), "KeyMaterial": made.private_key}
 
@@ -31,7 +31,7 @@ async def create_key_pair(call: Call) -> Values:
 async def import_key_pair(call: Call) -> Values:
     """Keep the caller's own public key."""
     lookups.specified_tags(call, "key-pair")
-    one = await call.cores.keypairs.import_key(call.caller, call.demand("KeyName"),
+    one = await call.core.keypairs.import_key(call.caller, call.demand("KeyName"),
                                                call.demand("PublicKeyMaterial").decode("utf-8", "replace"))
     return _view(one, await lookups.tag_new(call, kinds.KEYPAIR, one.id))
 
@@ -40,18 +40,18 @@ async def delete_key_pair(call: Call) -> Values:
     """Remove a pair; one that does not exist is no error, as in AWS."""
     if not call.get("KeyName") and not call.get("KeyPairId"):
         raise errors.MissingValue("the parameter KeyName or KeyPairId")
-    for one in await call.cores.keypairs.list(call.caller):
+    for one in await call.core.keypairs.list(call.caller):
         if call.get("KeyName") == one.name or call.get("KeyPairId") == ec2_id(kinds.KEYPAIR, one.id):
             with suppress(errors.NotFound):
-                await call.cores.keypairs.delete(call.caller, one.name)
-            await call.cores.tags.remove(call.caller, [one.id], None)
+                await call.core.keypairs.delete(call.caller, one.name)
+            await call.core.tags.remove(call.caller, [one.id], None)
             return {"Return": True, "KeyPairId": ec2_id(kinds.KEYPAIR, one.id)}
     return {"Return": True}
 
 
 async def describe_key_pairs(call: Call) -> Values:
     """The caller's key pairs."""
-    pairs, tags = await call.cores.keypairs.list(call.caller), await lookups.tags(call, kinds.KEYPAIR)
+    pairs, tags = await call.core.keypairs.list(call.caller), await lookups.tags(call, kinds.KEYPAIR)
     names, wanted = call.items("KeyNames"), call.items("KeyPairIds")
     missing = [name for name in names if name not in {one.name for one in pairs}]
     if missing:

@@ -24,7 +24,7 @@ async def run_instances(call: Call) -> Values:
     """Desire new instances; the same ClientToken gives the same reservation."""
     tags = lookups.specified_tags(call, "instance", "network-interface", "volume")
     request = await _request(call, tags.get("instance", {}))
-    made = await call.cores.instances.launch(call.caller, request)
+    made = await call.core.instances.launch(call.caller, request)
     await _tag_interfaces(call, made, tags.get("network-interface", {}))
     return views.reservation(made, call.caller.account, call.region)
 
@@ -34,7 +34,7 @@ async def _request(call: Call, tags: Mapping[str, str]) -> LaunchRequest:
     group_ids = await _groups(call)
     networks, zone = await _networks(call, group_ids)
     return LaunchRequest(
-        image_id=await call.cores.short_ids.one(call.caller, kinds.IMAGE, call.demand("ImageId")),
+        image_id=await call.core.shortids.one(call.caller, kinds.IMAGE, call.demand("ImageId")),
         flavor_id=await _flavor(call), name=tags.get(NAME, ""), metadata=dict(tags),
         min_count=call.get("MinCount"), max_count=call.get("MaxCount"), networks=networks, group_ids=group_ids,
         key_name=call.get("KeyName") or None, user_data=_user_data(call), zone=zone,
@@ -77,7 +77,7 @@ def _user_data(call: Call) -> bytes | None:
 async def _flavor(call: Call) -> str:
     name = call.get("InstanceType") or DEFAULT_TYPE
     try:
-        return (await call.cores.flavors.by_name(call.caller, name)).id
+        return (await call.core.flavors.by_name(call.caller, name)).id
     except errors.NotFound:
         raise errors.InvalidValue("InstanceType", f"{name!r} does not exist.",
                                   remedy="DescribeInstanceTypes lists those that do.") from None
@@ -121,17 +121,16 @@ async def _interface(call: Call, one: Mapping[str, Any]) -> tuple[NetworkRequest
     if extra:
         raise errors.NotSupported(f"NetworkInterface.{min(extra)} is not supported by this cloud.",
                                   remedy="Leave it out; an address can be associated once the instance runs.")
-    resolve = call.cores.short_ids.one
+    resolve = call.core.shortids.one
     if one.get("NetworkInterfaceId"):
         return NetworkRequest(port_id=await resolve(call.caller, kinds.PORT, one["NetworkInterfaceId"])), ""
     groups = await lookups.group_ids(call, one.get("Groups") or ()) or None
     if not one.get("SubnetId"):
-        default = [vpc.id for vpc in (await lookups.vpcs(call)).values()
-                   if vpc.is_default and vpc.project_id == call.caller.project_id]
-        if not default:
+        default = await lookups.default_vpc(call)
+        if default is None:
             raise errors.MissingValue("the parameter NetworkInterface.1.SubnetId")
-        return NetworkRequest(network_id=default[0], fixed_ip=one.get("PrivateIpAddress"), group_ids=groups), ""
-    subnet = await call.cores.subnets.get(call.caller, await resolve(call.caller, kinds.SUBNET, one["SubnetId"]))
+        return NetworkRequest(network_id=default, fixed_ip=one.get("PrivateIpAddress"), group_ids=groups), ""
+    subnet = await call.core.subnets.get(call.caller, await resolve(call.caller, kinds.SUBNET, one["SubnetId"]))
     return NetworkRequest(network_id=subnet.network_id, subnet_id=subnet.id, fixed_ip=one.get("PrivateIpAddress"),
                           group_ids=groups), subnet.zone
 
@@ -139,7 +138,7 @@ async def _interface(call: Call, one: Mapping[str, Any]) -> tuple[NetworkRequest
 async def _tag_interfaces(call: Call, made: Reservation, tags: Mapping[str, str]) -> None:
     if tags:
         ports = [(kinds.PORT, port.id) for view in made.instances for port in view.ports]
-        await call.cores.tags.put(call.caller, ports, tags)
+        await call.core.tags.put(call.caller, ports, tags)
 
 
 ACTIONS = {

@@ -1,6 +1,5 @@
 """Networks as VPCs: DescribeVpcs, DescribeSubnets, DescribeNetworkInterfaces."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from stackd.api.ec2 import filters, lookups, paging
@@ -44,7 +43,7 @@ async def describe_vpcs(call: Call) -> Values:
     """The networks the caller may use; external ones are not shown."""
     networks, tags = await lookups.vpcs(call), await lookups.tags(call, kinds.NETWORK)
     inside: dict[str, list[Subnet]] = {}
-    for subnet in await call.cores.subnets.list(call.caller):
+    for subnet in await call.core.subnets.list(call.caller):
         inside.setdefault(subnet.network_id, []).append(subnet)
     shown = [views.vpc(one, inside.get(one.id, ()), call.caller.account, tags.get(one.id, []))
              for one in networks.values()]
@@ -54,21 +53,21 @@ async def describe_vpcs(call: Call) -> Values:
 async def describe_subnets(call: Call) -> Values:
     """The subnets of those networks."""
     networks, tags = await lookups.vpcs(call), await lookups.tags(call, kinds.SUBNET)
-    used = Counter(fixed.subnet_id for port in await call.cores.ports.list(call.caller) for fixed in port.fixed_ips)
+    subnets = [one for one in await call.core.subnets.list(call.caller) if one.network_id in networks]
+    used = await call.core.subnets.in_use(call.caller, tuple(one.id for one in subnets))
     zone = await _first_zone(call)
-    shown = [views.subnet(one, networks[one.network_id], used[one.id], zone, call.caller.account, call.region,
-                          tags.get(one.id, []))
-             for one in await call.cores.subnets.list(call.caller) if one.network_id in networks]
+    shown = [views.subnet(one, networks[one.network_id], used.get(one.id, 0), zone, call.caller.account, call.region,
+                          tags.get(one.id, [])) for one in subnets]
     return _answer(call, shown, kinds.SUBNET, "SubnetId", SUBNET_PATHS, "Subnets")
 
 
 async def describe_network_interfaces(call: Call) -> Values:
     """The ports of those networks."""
     networks, tags = await lookups.vpcs(call), await lookups.tags(call, kinds.PORT)
-    zones = {one.id: one.zone for one in await call.cores.subnets.list(call.caller)}
+    zones = {one.id: one.zone for one in await call.core.subnets.list(call.caller)}
     zone = await _first_zone(call)
     shown = []
-    for port in await call.cores.ports.list(call.caller):
+    for port in await call.core.ports.list(call.caller):
         if port.network_id in networks:
             where = next((zones.get(fixed.subnet_id) for fixed in port.fixed_ips), "") or zone
             shown.append({**interfaces.alone(port, call.caller.account, call.region, where, _of_instance(port)),
@@ -81,7 +80,7 @@ def _of_instance(port: Port) -> bool:
 
 
 async def _first_zone(call: Call) -> str:
-    zones = await call.cores.zones.list(call.caller)
+    zones = await call.core.zones.list(call.caller)
     return zones[0].name if zones else ""
 
 

@@ -4,7 +4,9 @@ from stackd import errors
 from stackd.api.ec2 import filters, lookups
 from stackd.api.ec2.calls import Action, Call, Values
 from stackd.api.ec2.views import catalogue as views
+from stackd.model import kinds
 from stackd.model.callers import READER
+from stackd.model.ids import ec2_id
 
 REGION_PATHS = {"endpoint": "Endpoint", "region-name": "RegionName", "opt-in-status": "OptInStatus"}
 ZONE_PATHS = {
@@ -26,7 +28,7 @@ async def describe_regions(call: Call) -> Values:
 
 async def describe_availability_zones(call: Call) -> Values:
     """The zones, and whether they take instances."""
-    zones = await call.cores.zones.list(call.caller)
+    zones = await call.core.zones.list(call.caller)
     shown = [views.zone(one, index, call.region) for index, one in enumerate(zones, 1)]
     for parameter, member in (("ZoneNames", "ZoneName"), ("ZoneIds", "ZoneId")):
         wanted = call.items(parameter)
@@ -40,7 +42,8 @@ async def describe_availability_zones(call: Call) -> Values:
 
 async def describe_account_attributes(call: Call) -> Values:
     """What clients ask to learn that there is a default VPC."""
-    attributes = {"supported-platforms": "VPC", "default-vpc": await lookups.default_vpc(call) or "none"}
+    default = await lookups.default_vpc(call)
+    attributes = {"supported-platforms": "VPC", "default-vpc": ec2_id(kinds.NETWORK, default) if default else "none"}
     wanted = call.items("AttributeNames")
     return {"AccountAttributes": [
         {"AttributeName": name, "AttributeValues": [{"AttributeValue": value}]}

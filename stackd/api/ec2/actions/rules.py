@@ -27,7 +27,7 @@ async def authorize(call: Call, direction: Direction) -> Values:
     group_id = await named_group(call)
     asked = await _requests(call, direction)
     lookups.specified_tags(call, "security-group-rule")
-    added = await call.cores.groups.add_rules(call.caller, group_id, asked)
+    added = await call.core.groups.add_rules(call.caller, group_id, asked)
     shown = [views.rule(one, call.caller.account, await lookups.tag_new(call, kinds.SECURITY_GROUP_RULE, one.id))
              for one in added]
     return {"Return": True, "SecurityGroupRules": shown}
@@ -35,7 +35,7 @@ async def authorize(call: Call, direction: Direction) -> Values:
 
 async def revoke(call: Call, direction: Direction) -> Values:
     """Remove rules, by their ids or by saying what they allow."""
-    group = await call.cores.groups.get(call.caller, await named_group(call))
+    group = await call.core.groups.get(call.caller, await named_group(call))
     here = [one for one in group.rules if one.direction is direction]
     wanted = call.items("SecurityGroupRuleIds")
     if wanted:
@@ -44,7 +44,7 @@ async def revoke(call: Call, direction: Direction) -> Values:
         gone = [by_id[id] for id in dict.fromkeys(wanted)]
     else:
         gone = _matching(here, await _requests(call, direction), group)
-    await call.cores.groups.remove_rules(call.caller, group.id, [one.id for one in gone])
+    await call.core.groups.remove_rules(call.caller, group.id, [one.id for one in gone])
     return {"Return": True, "RevokedSecurityGroupRules": [views.revoked(one) for one in gone]}
 
 
@@ -52,7 +52,7 @@ async def describe_security_group_rules(call: Call) -> Values:
     """The rules of the project's groups, one by one."""
     tags, wanted = await lookups.tags(call, kinds.SECURITY_GROUP_RULE), call.items("SecurityGroupRuleIds")
     shown = [views.rule(rule, call.caller.account, tags.get(rule.id, []))
-             for group in await lookups.own_groups(call) for rule in group.rules]
+             for group in await call.core.groups.list(call.caller) for rule in group.rules]
     lookups.demand_known(kinds.SECURITY_GROUP_RULE, wanted, (view["SecurityGroupRuleId"] for view in shown))
     kept = [view for view in filters.keep(call.items("Filters"), shown, PATHS)
             if not wanted or view["SecurityGroupRuleId"] in wanted]

@@ -27,14 +27,14 @@ async def create_tags(call: Call) -> Values:
         if kind == kinds.INSTANCE:
             await _tag_instance(call, id, entries)
     if others:
-        await call.cores.tags.put(call.caller, others, entries)
+        await call.core.tags.put(call.caller, others, entries)
     return {}
 
 
 async def _tag_instance(call: Call, id: str, entries: Mapping[str, str]) -> None:
     if entries.get(views.NAME):
-        await call.cores.instances.rename(call.caller, id, name=entries[views.NAME])
-    await call.cores.instances.set_metadata(call.caller, id, entries)
+        await call.core.instances.rename(call.caller, id, name=entries[views.NAME])
+    await call.core.instances.set_metadata(call.caller, id, entries)
 
 
 async def delete_tags(call: Call) -> Values:
@@ -44,19 +44,19 @@ async def delete_tags(call: Call) -> Values:
     for kind, id in resources:
         if kind == kinds.INSTANCE:
             await _untag_instance(call, id, wanted)
-    await call.cores.tags.remove(call.caller, [id for kind, id in resources if kind != kinds.INSTANCE], wanted)
+    await call.core.tags.remove(call.caller, [id for kind, id in resources if kind != kinds.INSTANCE], wanted)
     return {}
 
 
 async def _untag_instance(call: Call, id: str, wanted: Mapping[str, str | None] | None) -> None:
-    instance = (await call.cores.instances.get(call.caller, id)).instance
+    instance = (await call.core.instances.get(call.caller, id)).instance
     held = views.of_instance(instance)
     keys = [key for key, value in held.items()
             if wanted is None or (key in wanted and wanted[key] in (None, value))]
     if views.NAME in keys:
-        await call.cores.instances.rename(call.caller, id, name=ids.ec2_id(kinds.INSTANCE, id))
+        await call.core.instances.rename(call.caller, id, name=ids.ec2_id(kinds.INSTANCE, id))
     if keys:
-        await call.cores.instances.delete_metadata(call.caller, id, keys)
+        await call.core.instances.delete_metadata(call.caller, id, keys)
 
 
 async def _resources(call: Call) -> list[tuple[str, str]]:
@@ -69,7 +69,7 @@ async def _resources(call: Call) -> list[tuple[str, str]]:
         by_kind.setdefault(kind, []).append(text)
     found = []
     for kind, texts in by_kind.items():
-        resolved = await call.cores.short_ids.resolve(call.caller, kind, texts)
+        resolved = await call.core.shortids.resolve(call.caller, kind, texts)
         found += [(kind, id) for id in resolved.values()]
     return found
 
@@ -78,7 +78,7 @@ async def describe_tags(call: Call) -> Values:
     """Every tag the project has, one by one."""
     shown = await _instance_tags(call)
     shown += [views.description(tag.kind, tag.resource_id, tag.key, tag.value)
-              for tag in await call.cores.tags.list(call.caller)]
+              for tag in await call.core.tags.list(call.caller)]
     kept = filters.keep(call.items("Filters"), shown, PATHS)
     page, token = paging.page(call, kept, lambda view: f"{view['ResourceId']} {view['Key']}")
     return {"Tags": page, "NextToken": token}
@@ -88,7 +88,7 @@ async def _instance_tags(call: Call) -> list[Values]:
     shown: list[Values] = []
     marker, more = None, True
     while more:
-        page = await call.cores.instances.list(call.caller, InstanceQuery(ended_since=call.now - ENDED_SHOWN),
+        page = await call.core.instances.list(call.caller, InstanceQuery(ended_since=call.now - ENDED_SHOWN),
                                                PageRequest(marker=marker))
         for view in page:
             one = view.instance

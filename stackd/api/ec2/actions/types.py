@@ -26,7 +26,7 @@ OFFERING_PATHS = {"instance-type": "InstanceType", "location": "Location"}
 
 async def describe_instance_types(call: Call) -> Values:
     """The flavors of the cloud."""
-    flavors = await call.cores.flavors.list(call.caller)
+    flavors = await call.core.flavors.list(call.caller)
     chosen = _chosen(flavors, call.items("InstanceTypes"))
     shown = filters.keep(call.items("Filters"), [views.instance_type(one) for one in chosen], PATHS)
     page, token = paging.page(call, shown, lambda view: view["InstanceType"], "InstanceTypes")
@@ -47,11 +47,11 @@ async def describe_instance_type_offerings(call: Call) -> Values:
     kind = call.get("LocationType", "region")
     locations = [call.region]
     if kind.startswith("availability-zone"):
-        zones = await call.cores.zones.list(call.caller)
+        zones = await call.core.zones.list(call.caller)
         shown_zones = [views.zone(one, index, call.region) for index, one in enumerate(zones, 1)]
         locations = [view["ZoneName" if kind == "availability-zone" else "ZoneId"] for view in shown_zones]
     shown = [{"InstanceType": one.name, "LocationType": kind, "Location": location}
-             for one in await call.cores.flavors.list(call.caller) for location in locations]
+             for one in await call.core.flavors.list(call.caller) for location in locations]
     page, token = paging.page(call, filters.keep(call.items("Filters"), shown, OFFERING_PATHS),
                               lambda view: f"{view['InstanceType']} {view['Location']}")
     return {"InstanceTypeOfferings": page, "NextToken": token}

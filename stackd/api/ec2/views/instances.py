@@ -17,7 +17,7 @@ def instance(view: InstanceView, owner: str, region: str) -> dict[str, Any]:
     one = view.instance
     phase = one.phase
     ended = phase is not None and states.STATES[phase.steady, phase.transition] == states.TERMINATED
-    reason = states.reason(view)
+    reason = states.reason(one)
     flavor = one.flavor
     return {
         "InstanceId": ec2_id(kinds.INSTANCE, one.id), "ImageId": ec2_id(kinds.IMAGE, one.image.id),

@@ -5,7 +5,7 @@ both with a StateReason.
 """
 
 from stackd.model.faults import FaultCode, Phase, Steady, Transition
-from stackd.model.instances import Instance, InstanceDesired, InstanceView
+from stackd.model.instances import Instance, InstanceDesired
 
 PENDING, RUNNING, SHUTTING_DOWN = (0, "pending"), (16, "running"), (32, "shutting-down")
 TERMINATED, STOPPING, STOPPED = (48, "terminated"), (64, "stopping"), (80, "stopped")
@@ -39,8 +39,7 @@ FAULTS = {
     FaultCode.HYPERVISOR: "Server.InternalError", FaultCode.HOST_LOST: "Server.InternalError",
     FaultCode.INTERNAL: "Server.InternalError",
 }
-BY_USER = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
-BY_GUEST = ("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown")
+BY_USER = {"Code": "Client.UserInitiatedShutdown", "Message": "Client.UserInitiatedShutdown: User initiated shutdown"}
 
 
 def state(phase: Phase | None) -> dict[str, object]:
@@ -49,17 +48,13 @@ def state(phase: Phase | None) -> dict[str, object]:
     return {"Code": code, "Name": name}
 
 
-def reason(view: InstanceView) -> dict[str, str] | None:
+def reason(instance: Instance) -> dict[str, str] | None:
     """Why an instance is not running; None while it runs or is on its way."""
-    instance = view.instance
     fault = instance.fault
     if fault is not None:
         code = FAULTS[fault.code]
         return {"Code": code, "Message": f"{code}: {fault.message}"}
-    if instance.desired is InstanceDesired.RUNNING:
-        return None
-    code, message = BY_GUEST if view.reason == "guest" else BY_USER
-    return {"Code": code, "Message": message}
+    return None if instance.desired is InstanceDesired.RUNNING else BY_USER
 
 
 def is_up(instance: Instance) -> bool:
