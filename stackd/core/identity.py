@@ -24,7 +24,7 @@ from stackd.core.identity_users import Users
 from stackd.interfaces.clock import Clock
 from stackd.interfaces.identity import IIdentity
 from stackd.model import kinds
-from stackd.model.callers import Caller
+from stackd.model.callers import ADMIN, Caller
 from stackd.model.identities import (
     DEFAULT_DOMAIN,
     DEFAULT_DOMAIN_NAME,
@@ -131,9 +131,14 @@ class Identity:
 
     async def bootstrap(self, admin_password: str, demo_password: str) -> Bootstrapped:
         """Ensure the projects and users ``admin`` and ``demo``; users that are there keep their passwords."""
-        admin_hash, demo_hash = [await self._passwords.hash(each) for each in (admin_password, demo_password)]
+        admin_hash = await self._hash_of_new(ADMIN, admin_password)
+        demo_hash = await self._hash_of_new(identity_bootstrap.DEMO, demo_password)
         return await self._changes.write(identity_bootstrap.bootstrap, self.projects, self.access_keys, admin_hash,
                                          demo_hash)
+
+    def forget_cached(self) -> None:
+        """Look everything up again, after the database was changed by other hands than ours."""
+        self._cache.clear()
 
     # --- proofs -------------------------------------------------------------------------------------
 
@@ -159,6 +164,11 @@ class Identity:
         return Token(user_id=credential.user_id, project_id=credential.project_id, roles=(),
                      methods=("application_credential",), issued_at=now, expires_at=until, audit_id="",
                      application_credential_id=credential.id)
+
+    async def _hash_of_new(self, name: str, password: str) -> str:
+        """The hash for a user still to be made; empty for one who is there, to save the time at each start."""
+        there = await self._database.read(people.user_by_name, name)
+        return "" if there else await self._passwords.hash(password)
 
     async def _user_by_password(self, login: UserLogin, password: str) -> User:
         found = await self._database.read(_login_user, login)

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import string
 
 from attrs import evolve
 
@@ -64,7 +65,7 @@ class AccessKeys:
     def _create(self, tx: Transaction, caller: Caller, user_id: str, project_id: str) -> AccessKey:
         if not people.roles_held(tx, user_id, project_id):
             raise errors.NotFound(kinds.PROJECT, project_id)
-        key = AccessKey(access=_new_access(), secret=secrets.token_urlsafe(30), user_id=user_id,
+        key = AccessKey(access=_new_access(), secret=_new_secret_key(), user_id=user_id,
                         project_id=project_id, created_at=tx.now)
         store.add_key(tx, key, self._keyring.seal_secret(key.secret))
         note(tx, caller, kinds.ACCESS_KEY, key.access, "create", project_id)
@@ -118,6 +119,11 @@ class ApplicationCredentials:
 
 def _new_access() -> str:
     return "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode()
+
+
+def _new_secret_key() -> str:
+    """40 characters as AWS has, but letters and digits only: nothing a shell or a URL could trip over."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40))
 
 
 def _own_key(tx: Transaction, user_id: str, access: str) -> AccessKey:

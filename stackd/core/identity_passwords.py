@@ -52,5 +52,5 @@ def fast_hash(secret: str) -> str:
 
 
 def new_secret() -> str:
-    """256 random bits as 43 URL-safe characters."""
-    return secrets.token_urlsafe(32)
+    """256 random bits as hex digits."""
+    return secrets.token_hex(32)

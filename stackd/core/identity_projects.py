@@ -33,9 +33,11 @@ class Projects:
 
     async def list(self, caller: Caller, page: PageRequest, name: str | None = None,
                    enabled: bool | None = None) -> Page[Project]:
-        """All projects, for admins, in the order of ids."""
-        policy.demand(caller, ADMIN, "list projects")
-        return await self._database.read(store.list_projects, page, name, enabled)
+        """All projects, for admins, in the order of ids; others may look up one of their own by its name."""
+        if name is None:
+            policy.demand(caller, ADMIN, "list projects")
+        whose = None if caller.is_admin else caller.user_id
+        return await self._database.read(store.list_projects, page, name, enabled, whose)
 
     async def of_user(self, caller: Caller, user_id: str, page: PageRequest) -> Page[Project]:
         """The enabled projects a user holds a role in; raises ``NotFound`` for another user."""

@@ -77,7 +77,7 @@ def audit_id(id: str) -> str:
 
 def _unpack(plain: bytes) -> Token:
     kind, flags, methods, user, issued_at, expires_at, audit = _FIXED.unpack_from(plain)
-    if kind != _TOKEN:
+    if kind != _TOKEN or len(plain) != _FIXED.size + 16 * flags[0].bit_count():
         raise ValueError("not a token")
     rest = [plain[start:start + 16] for start in range(_FIXED.size, len(plain), 16)]
     project, credential, parent = (rest.pop(0) if flags[0] >> number & 1 else b"" for number in range(3))

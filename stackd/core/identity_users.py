@@ -30,7 +30,9 @@ class Users:
 
     async def list(self, caller: Caller, page: PageRequest, name: str | None = None,
                    enabled: bool | None = None) -> Page[User]:
-        """All users, for admins, in the order of ids."""
+        """All users, for admins, in the order of ids; others may look up themselves by name."""
+        if name is not None and not caller.is_admin:
+            return Page((await self.get(caller, caller.user_id),) if name == caller.user_name else ())
         policy.demand(caller, ADMIN, "list users")
         return await self._database.read(store.list_users, page, name, enabled)
 

@@ -138,6 +138,10 @@ async def test_members_see_themselves_and_their_projects(keystone: Any) -> None:
     assert (await keystone.ask("GET", f"/v3/users/{demo.user.id}", token)).body["user"]["name"] == "demo"
     assert (await keystone.ask("GET", f"/v3/projects/{demo.project.id}", token)).body["project"]["name"] == "demo"
     own = (await keystone.ask("GET", f"/v3/users/{demo.user.id}/projects", token)).body["projects"]
+    for word in ("users", "projects"):
+        for name, ids in (("demo", [getattr(demo, word[:-1]).id]), ("admin", [])):
+            found = await keystone.ask("GET", f"/v3/{word}?name={name}", token)
+            assert [each["id"] for each in found.body[word]] == ids
     assert [project["id"] for project in own] == [demo.project.id]
     held = (await keystone.ask("GET", f"/v3/role_assignments?user.id={demo.user.id}", token)).body
     assert len(held["role_assignments"]) == 1
@@ -177,7 +181,7 @@ async def test_application_credentials_show_their_secret_once(keystone: Any) -> 
     path = f"/v3/users/{demo.user.id}/application_credentials"
     made = await keystone.ask("POST", path, token, {"application_credential": {"name": "ci", "description": "d"}})
     credential = made.body["application_credential"]
-    assert made.status == 201 and len(credential.pop("secret")) == 43
+    assert made.status == 201 and len(credential.pop("secret")) == 64
     assert [role["name"] for role in credential["roles"]] == ["member"] and credential["project_id"] == demo.project.id
     assert (await keystone.ask("GET", f"{path}/{credential['id']}", token)).body["application_credential"] == credential
     assert (await keystone.ask("GET", f"{path}?name=ci", token)).body["application_credentials"] == [credential]
