@@ -21,6 +21,7 @@ from stackd.drivers.hypervisors.disks import GuestFolders
 from stackd.drivers.hypervisors.domains import Domains, IDomains
 from stackd.drivers.hypervisors.guestxml import Machine
 from stackd.drivers.hypervisors.imagecache import ImageCache
+from stackd.drivers.hypervisors.images import files_of
 from stackd.drivers.hypervisors.kvmprobe import kvm_works
 from stackd.drivers.threaded import awaitable
 from stackd.interfaces.hypervisor import IHypervisor, IPausing
@@ -93,14 +94,13 @@ class LibvirtHypervisor:
 
     async def prepare(self, spec: GuestSpec) -> None:
         """Images into the cache, then an overlay."""
-        base = await self._cache.ensure(spec.image.disk)
-        for file in (spec.image.kernel, spec.image.ramdisk):
-            if file is not None:
-                await self._cache.ensure(file)
-        await self._ready().make_disk(spec, base)
+        await self._fetch(spec)
+        await self._ready().make_disk(spec, self._cache.path(spec.image.disk))
 
     async def start(self, spec: GuestSpec) -> None:
-        """Kernel and ramdisk come from the cache, where ``prepare`` left them."""
+        """Kernel and ramdisk come from the cache; what was lost of it since ``prepare`` is fetched again."""
+        if (await self.look(spec.id)).prepared:
+            await self._fetch(spec)
         kernel, ramdisk = (self._cache.path(file) if file is not None else None
                            for file in (spec.image.kernel, spec.image.ramdisk))
         await self._ready().start(spec, await self._chosen_machine(), kernel, ramdisk)
@@ -137,6 +137,10 @@ class LibvirtHypervisor:
         if self._pool.started:
             await self._domains.close()
             self._pool.stop()
+
+    async def _fetch(self, spec: GuestSpec) -> None:
+        for file in files_of(spec.image):
+            await self._cache.ensure(file)
 
     def _ready(self) -> Any:
         """The blocking part, its threads running."""
