@@ -18,7 +18,7 @@ class RemoteAssignments:
     """Calls and reports to whichever conductor answers; a question not answered within ``patience`` seconds fails."""
 
     _bus: IMessageBus
-    _patience: float = 30.0
+    _patience: float = 15.0
 
     async def hello(self, hello: Hello) -> int:
         """The new session."""

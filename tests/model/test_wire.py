@@ -53,6 +53,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return st.one_of([values(each) for each in args])
+    if origin is tuple and args[-1] is not ...:
+        return st.tuples(*map(values, args))
     if origin is tuple:
         return st.lists(values(args[0]), max_size=2).map(tuple)
     if origin is frozenset:

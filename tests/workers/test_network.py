@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from stackd import errors
@@ -11,7 +12,7 @@ from stackd.bus.memory import MemoryBus
 from stackd.drivers.networks.fake import FakeNetwork, FakeNetworkWorld
 from stackd.model.assignments import FloatingAssignment, PortAssignment
 from stackd.model.networks import WiringState
-from stackd.model.wirings import FloatingWiring, GroupWiring, NetworkWiring, PortWiring, WiringChange
+from stackd.model.wirings import FloatingWiring, GroupWiring, NetworkWiring, ObservedWiring, PortWiring, WiringChange
 from stackd.testing.cloudends import HeldAssignments
 from stackd.workers.network import NetworkWorker
 
@@ -51,6 +52,22 @@ class Refusing(FakeNetwork):
         self.applied.append(change)
 
 
+class Dying(FakeNetwork):
+    """Its process dies at the n-th change, before or after it took effect: the call does not come back."""
+
+    def __init__(self, world: FakeNetworkWorld, dies_at: int, after: bool) -> None:
+        super().__init__(world)
+        self._left, self._after = dies_at, after
+
+    async def apply(self, change: WiringChange) -> None:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            await Deferred()
+        await super().apply(change)
+        if self._left == 0:
+            await Deferred()
+
+
 class Bench:
     """One host with a network worker, and the cloud's end."""
 
@@ -62,11 +79,12 @@ class Bench:
         self.world = FakeNetworkWorld()
         self.start()
 
-    def start(self) -> None:
+    def start(self, driver: FakeNetwork | None = None) -> None:
         """A new worker process."""
         self.driver = Refusing(self.world)
-        self.worker = NetworkWorker(driver=self.driver, host="h1", zone="z", assignments=self.cloud, bus=self.bus,
-                                    clock=self.clock, randomness=random.Random(3))
+        self.worker = NetworkWorker(
+            driver=driver or self.driver, host="h1", zone="z", assignments=self.cloud, bus=self.bus, clock=self.clock,
+            randomness=random.Random(3))
         self.worker.startService()
         self.run(0)
 
@@ -230,3 +248,23 @@ def test_who_has_an_address(bench: Bench) -> None:
     assert bench.worker.port_at("n1", "10.0.0.6") is None
     assert bench.worker.port_at("n1", "10.0.0.7") is not None
     assert bench.worker.port_at("n2", "10.0.0.5") is None
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("dies_at", [1, 2, 3])
+def test_a_worker_that_dies_at_any_change_is_replaced(bench: Bench, dies_at: int, after: bool) -> None:
+    bench.worker.stopService()
+    bench.start(Dying(bench.world, dies_at, after))
+    rounds: list[list[Any]] = [
+        [port("p1"), GroupWiring(id="g1", generation=1)],
+        [floating("f1", "p1"), port("p1", generation=2)],
+        [floating("f1", None, generation=2), PortAssignment(id="p1", generation=3, wiring=None)]]
+    for number, rows in enumerate(rounds, 1):
+        bench.assign(*rows)
+        if number == dies_at:
+            bench.worker.stopService()
+            bench.start()
+        bench.run(5)
+        assert bench.said("p1")[-1] == (WiringState.ABSENT if number == 3 else WiringState.WIRED, number)
+    assert bench.world.observed() == ObservedWiring()
+    assert bench.cloud.floating_ips["f1"].observed is WiringState.ABSENT
