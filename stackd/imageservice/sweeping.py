@@ -5,10 +5,15 @@ number of daemons may sweep at once.
 """
 
 from collections.abc import Awaitable, Callable, Collection
+from typing import Any
 
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred, succeed
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from stackd.imageservice.content import PROGRESS_SECONDS
+from stackd.interfaces.clock import Clock
 from stackd.interfaces.imagestore import IImageStore
 from stackd.store import images
 from stackd.store.database import Database, Transaction
@@ -16,6 +21,7 @@ from stackd.store.database import Database, Transaction
 log = Logger()
 Keepers = Callable[[Collection[str]], Awaitable[Collection[str]]]
 GRACE_SECONDS = 3600.0
+INTERVAL_SECONDS = 60.0
 STALL_SECONDS = 10 * PROGRESS_SECONDS
 
 
@@ -63,6 +69,30 @@ class Sweep:
             await self._store.delete(key)
             log.info("removed bytes {key} that belong to no image", key=key)
         return len(orphans)
+
+
+class SweepService(Service):
+    """Sweeps at start and from then on at an interval; a round that fails is logged, the next one tries again."""
+
+    def __init__(self, sweep: Sweep, clock: Clock, interval: float = INTERVAL_SECONDS) -> None:
+        """``interval`` in seconds, from the end of a round."""
+        self._loop = LoopingCall(lambda: ensureDeferred(sweep.once()).addErrback(
+            lambda failure: log.failure("image bytes could not be swept; it is tried again", failure=failure)))
+        self._loop.clock = clock  # type: ignore[assignment]
+        self._interval = interval
+        self._ended: Deferred[Any] = succeed(None)
+
+    def startService(self) -> None:
+        """Begin with a round."""
+        super().startService()
+        self._ended = self._loop.start(self._interval)
+
+    def stopService(self) -> "Deferred[Any]":
+        """Fires when the round that runs has ended."""
+        super().stopService()
+        if self._loop.running:
+            self._loop.stop()
+        return self._ended
 
 
 def _put_back(tx: Transaction, stall: float) -> None:

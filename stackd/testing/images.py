@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Engine
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
@@ -16,10 +15,7 @@ from stackd.imageservice.sharing import Sharing
 from stackd.model import ids
 from stackd.model.callers import Caller
 from stackd.store.database import Database
-from stackd.store.executors import InlineExecutor
-from stackd.store.tables.images import image_members, image_properties, image_tags, images
-
-TABLES = (images, image_properties, image_tags, image_members)
+from stackd.testing.databases import memory_database
 
 
 def caller(name: str, project: str = "", *roles: str) -> Caller:
@@ -42,26 +38,12 @@ class ImageCloud:
     catalogue: Catalogue
 
 
-def image_database(clock: Any) -> Database:
-    """An empty database in memory with the image tables alone, run inline."""
-    database = Database("sqlite://", clock, InlineExecutor(), InlineExecutor(), lambda address, body: None,
-                        lambda tx: None)
-    make_tables(database.engine)
-    return database
-
-
-def make_tables(engine: Engine) -> None:
-    """The image tables, as migrations would make them."""
-    for table in TABLES:
-        table.create(engine)
-
-
 def image_cloud(store: Any = None, max_size: int = 1 << 20, new_id: Callable[[], str] = ids.new_id,
                 in_thread: Callable[..., Awaitable[Any]] = maybeDeferred) -> ImageCloud:
     """A new image service with its clock at 1,000,000."""
     clock = Clock()
     clock.advance(1_000_000)
-    database = image_database(clock)
+    database = memory_database(clock)
     store = MemoryImageStore() if store is None else store
     registry = Registry(database, new_id)
     content = Content(registry, store, clock, in_thread, max_size)

@@ -5,7 +5,8 @@ from collections.abc import Collection
 import pytest
 import pytest_twisted
 
-from stackd.imageservice.sweeping import Sweep
+from stackd import errors
+from stackd.imageservice.sweeping import Sweep, SweepService
 from stackd.model.images import Image, ImageStatus, NewImage
 from stackd.testing.contracts.imagestore import blocks_of, gather
 from stackd.testing.images import ImageCloud, caller, image_cloud
@@ -73,3 +74,28 @@ async def test_an_upload_whose_process_died_is_put_back(cloud: ImageCloud) -> No
     assert await sweep.once() == 1
     assert (await cloud.registry.show(ALICE, image.id)).status is ImageStatus.QUEUED
     assert await cloud.store.keys() == ()
+
+
+@awaiting
+async def test_the_service_sweeps_on_also_after_a_round_that_failed(cloud: ImageCloud) -> None:
+    image = await active(cloud)
+    await cloud.registry.delete(ALICE, image.id)
+    cloud.clock.advance(101)
+    listing, failures = cloud.store.keys, [errors.TransientFailure("The store is away.")]
+
+    async def keys() -> tuple[str, ...]:
+        if failures:
+            raise failures.pop()
+        return tuple(await listing())
+
+    cloud.store.keys = keys
+    service = SweepService(Sweep(cloud.database, cloud.store, grace=100), cloud.clock, interval=60)
+    service.startService()
+    assert await listing() == () and not failures
+    await cloud.store.write("0" * 32 + ".orphan", blocks_of(b"x"))
+    cloud.clock.advance(60)
+    assert await listing() == ()
+    await service.stopService()
+    await cloud.store.write("0" * 32 + ".orphan", blocks_of(b"x"))
+    cloud.clock.advance(600)
+    assert len(await listing()) == 1

@@ -203,6 +203,14 @@ class StreamSite(Site):
         """The arguments are those of ``Site``."""
         super().__init__(resource, requestFactory=StreamRequest, **options)
 
+    def getResourceFor(self, request: Any) -> Any:
+        """The resource of a request; a service mounted at ``/image`` answers there as it does at ``/image/``."""
+        resource = super().getResourceFor(request)
+        if not request.postpath:
+            # Klein's router takes an empty path for a redirect, and clients look for versions at both.
+            request.postpath = [b""]
+        return resource
+
 
 async def body_of(request: Any) -> AsyncIterator[bytes]:
     """The body of a request in blocks, streamed or gathered."""

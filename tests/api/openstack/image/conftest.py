@@ -11,11 +11,12 @@ from attrs import define, field
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.web.client import Agent
+from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from stackd import errors
 from stackd.api.openstack.image.service import ImageService
-from stackd.api.openstack.sites import combined_site
+from stackd.api.openstack.streaming import StreamSite
 from stackd.interfaces.identity import IIdentity
 from stackd.model.callers import Caller
 from stackd.testing.images import ImageCloud, caller, image_cloud
@@ -84,7 +85,9 @@ class Api:
 async def api() -> AsyncIterator[Api]:
     cloud = image_cloud(max_size=20 << 20)
     service = ImageService(TokensAreNames(), cloud.registry, cloud.sharing, cloud.content)
-    listening = reactor.listenTCP(0, combined_site({"image": service.resource()}), interface="127.0.0.1")
+    root = Resource()
+    root.putChild(b"image", service.resource())
+    listening = reactor.listenTCP(0, StreamSite(root), interface="127.0.0.1")
     yield Api(cloud, listening.getHost().port)
     await listening.stopListening()
 
