@@ -9,6 +9,7 @@ from secrets import token_hex
 from twisted.internet import reactor
 
 from stackd.drivers.networks import hostnet
+from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.linuxbridge.driver import LinuxBridge
 from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 from stackd.drivers.networks.namespaces import listening_socket, within
@@ -49,11 +50,11 @@ class LiveBench:
         self.drivers: list[LinuxBridge] = []
         self.guests: list[Guest] = []
 
-    def driver(self) -> LinuxBridge:
+    def driver(self, commands: Commands | None = None) -> LinuxBridge:
         """A new driver over the same host."""
         options = LinuxBridgeOptions(state=self.state, netns=self.name, public_bridge=self.host.public_bridge,
                                      dns=("192.0.2.53",))
-        self.drivers.append(LinuxBridge(reactor, options))
+        self.drivers.append(LinuxBridge(reactor, options, commands))
         return self.drivers[-1]
 
     def guest(self, port: PortWiring, bridge: str) -> "Guest":

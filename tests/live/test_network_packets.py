@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 import pytest_twisted
 from attrs import evolve
 
+from stackd import errors
 from stackd.drivers.networks import hostnet
+from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.namespaces import listening_socket, within
 from stackd.model.groups import Direction
 from stackd.model.wirings import ObservedWiring, WiringChange
-from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, rule, shown
+from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, removal_of, rule, shown
 from tests.live.network_bench import BLOCKED, LiveBench, blocked, connects, pings, run
 
 OUT = rule(Direction.EGRESS)
@@ -294,3 +297,37 @@ async def test_foreign_things_are_left_alone(bench: LiveBench) -> None:
     assert "table inet other" in run(bench.name, "nft", "list", "tables")
     run(bench.name, "ip", "link", "del", "sbrforeign")
     run(bench.name, "nft", "delete", "table", "inet", "other")
+
+
+@pytest_twisted.ensureDeferred
+async def test_died_half_way(bench: LiveBench) -> None:
+    """Whichever outside command was the last before the worker died: applying again wires all, removing leaves none."""
+    network, group = network_of(), group_of(OUT, SSH)
+    port = port_of(network, 5, group_ids=(group.id,))
+    change = WiringChange(networks=(network,), ports=(port,), groups=(group,), floating_ips=(floating_of(port),))
+    survived = 0
+    while await died(bench, change, survived):
+        await bench.driver().apply(change)
+        assert await bench.driver().observe() == shown(change), survived
+        if await died(bench, removal_of(change), survived):
+            await bench.driver().apply(removal_of(change))
+        assert await bench.driver().observe() == ObservedWiring(), survived
+        survived += 1
+    assert survived > 5
+
+
+async def died(bench: LiveBench, change: WiringChange, survived: int) -> bool:
+    """Apply with a driver whose commands fail after so many; whether they did."""
+    left = [survived]
+
+    def run_some(*args: object, **kwargs: object) -> object:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError("the worker died")
+        return subprocess.run(*args, **kwargs)  # type: ignore[call-overload]
+
+    try:
+        await bench.driver(Commands(bench.name, run_some)).apply(change)  # type: ignore[arg-type]
+    except errors.TransientFailure:
+        return True
+    return False

@@ -59,8 +59,17 @@ def listening_socket(namespace: str, address: str, port: int, backlog: int = 128
 
 def namespace_identity(namespace: str) -> tuple[int, int] | None:
     """What tells a namespace from a later one of the same name; None when there is none."""
+    return _identity(f"{NETNS}/{namespace}")
+
+
+def namespace_of(pid: int) -> tuple[int, int] | None:
+    """The same of the namespace a process is in; None when there is no such process."""
+    return _identity(f"/proc/{pid}/ns/net")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        status = os.stat(f"{NETNS}/{namespace}")
+        status = os.stat(path)
     except OSError:
         return None
     return status.st_dev, status.st_ino

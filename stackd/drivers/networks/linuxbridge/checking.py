@@ -7,6 +7,7 @@ import re
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
+from stackd.drivers.networks.linuxbridge.grouprules import protocol_number
 from stackd.errors import PermanentFailure
 from stackd.model.devices import bridge_name
 from stackd.model.groups import SecurityGroupRule
@@ -83,6 +84,7 @@ def hostname(port: PortWiring) -> str:
 
 
 def _check_rule(rule: SecurityGroupRule) -> None:
+    protocol_number(rule.protocol)
     if rule.remote_cidr:
         _parse(ip_interface, rule.remote_cidr, "prefix of a rule")
     if rule.remote_group_id:

@@ -13,6 +13,7 @@ from pathlib import Path
 from stackd.drivers.networks.files import read_text, write_whole
 from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.linuxbridge.dhcpconf import DhcpFiles, kept_leases, render_conf, render_hosts, served
+from stackd.drivers.networks.namespaces import namespace_identity, namespace_of
 from stackd.model.wirings import NetworkWiring, PortWiring
 
 STOP_SECONDS = 3
@@ -36,7 +37,7 @@ class Dnsmasq:
         moved = write_whole(files.hosts, render_hosts(ports))
         leases = read_text(files.leases)
         kept = kept_leases(leases, ports)
-        if changed or kept != leases:
+        if changed or kept != leases or not self.serves(files, namespace):
             self.stop(files)
             write_whole(files.leases, kept)
         pid = self.running(files)
@@ -55,6 +56,11 @@ class Dnsmasq:
         except OSError:
             return None
         return int(text) if f"--conf-file={files.conf}".encode() in argv else None
+
+    def serves(self, files: DhcpFiles, namespace: str) -> bool:
+        """Whether the server is alive, and in the namespace that has the name now, not an earlier one."""
+        pid = self.running(files)
+        return pid is not None and namespace_of(pid) == namespace_identity(namespace)
 
     def stop(self, files: DhcpFiles) -> None:
         """End the server, if it runs, and wait until it has ended."""

@@ -131,7 +131,8 @@ class BlockingLinuxBridge:
 
     def _stands(self, network: NetworkWiring, links: dict[str, Any]) -> bool:
         return self._links.complete(network.id, links) and \
-            (not served(network) or self._dnsmasq.running(self._folder.dhcp(network.id)) is not None)
+            (not served(network)
+             or self._dnsmasq.serves(self._folder.dhcp(network.id), self._links.router(network.id)))
 
     def _comments(self, namespace: str, family: str) -> dict[str, dict[str, int]]:
         """Id -> generation for each word in the comments of our table; the key ``table`` when it is there at all."""

@@ -68,12 +68,13 @@ class Folder:
         try:
             kept = json.loads(read_text(file))
             record = wire.load(record_type, kept["record"])
+            number = int(kept.get("number", 0))
         except (ValueError, KeyError, TypeError, Malformed) as error:
             log.warn("{file} cannot be read and is left out: {error}", file=str(file), error=str(error))
             return
         getattr(self.book, kind)[record.id] = record
         if kind in _NUMBERED:
-            self.numbers[kind][record.id] = int(kept["number"])
+            self.numbers[kind][record.id] = number
 
     def _write(self, kind: str, record: Any) -> None:
         kept = {"record": wire.dump(record)}

@@ -43,8 +43,9 @@ class Links:
         if router not in self._commands.namespaces():
             self._commands.within("", "ip", "netns", "add", router)
         self._commands.within(router, "sysctl", "-qw", *_ROUTER_SYSCTLS)
-        links = self._commands.links(self._commands.netns)
-        self._commands.batch(self._commands.netns, self._host_lines(network, router, frozenset(links)))
+        links = frozenset(self._commands.links(self._commands.netns))
+        self._commands.batch(self._commands.netns, self._host_lines(
+            network, router, links, frozenset(self._commands.links(router))))
         self._address(network, number, floating_ips)
 
     def remove(self, network_id: str) -> None:
@@ -86,7 +87,8 @@ class Links:
                                    remedy="Configure a larger snat_range.")
         return str(network[number + 1])
 
-    def _host_lines(self, network: NetworkWiring, router: str, links: frozenset[str]) -> list[str]:
+    def _host_lines(self, network: NetworkWiring, router: str, links: frozenset[str],
+                    inner_links: frozenset[str]) -> list[str]:
         lines = []
         if network.bridge not in links:
             lines.append(f"link add {network.bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
@@ -98,7 +100,10 @@ class Links:
                                        remedy="Prepare the host, or configure no public bridge.")
             ends.append((names.public_link(network.id), names.PUBLIC, self._options.public_bridge, 1500))
         for outer, inner, bridge, mtu in ends:
-            if outer not in links:
+            if outer in links and inner not in inner_links:
+                # A socket somewhere keeps an earlier namespace of the same name, and in it the other end.
+                lines.append(f"link del {outer}")
+            if outer not in links or inner not in inner_links:
                 lines.append(f"link add {outer} type veth peer name {inner} netns {router}")
             lines.append(f'link set {outer} alias "{self._alias}" addrgenmode none mtu {mtu} master {bridge} up')
         return lines
