@@ -9,6 +9,7 @@ is held and nobody revoked it, which is looked up in a cache of a few seconds. T
 from collections.abc import Sequence
 
 from argon2 import PasswordHasher
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from stackd import errors
@@ -45,6 +46,7 @@ from stackd.store import identity_credentials as credentials
 from stackd.store.database import Database, Transaction
 from stackd.store.executors import Executor
 
+log = Logger()
 TOKEN_LIFETIME = 3600.0
 CACHE_SECONDS = 3.0
 
@@ -97,6 +99,14 @@ class Identity:
 
     async def authenticate(self, login: Login) -> IssuedToken:
         """A new token; raises ``NotAuthenticated``, the same for every reason, and ``ConflictingValues``."""
+        try:
+            return await self._issue(login)
+        except errors.NotAuthenticated:
+            log.info("login refused", user=login.user.name or login.user.id, credential=login.credential_id,
+                     project=login.scope.project_name or login.scope.project_id)
+            raise
+
+    async def _issue(self, login: Login) -> IssuedToken:
         now = self._clock.seconds()
         proven = await self._prove(login, now)
         project_id = await self._database.read(_project_of_scope, login.scope, proven)
@@ -141,10 +151,6 @@ class Identity:
         self._cache.clear()
 
     # --- proofs -------------------------------------------------------------------------------------
-
-    def forget_cached(self) -> None:
-        """The database was replaced under us: nothing known before counts."""
-        self._cache.clear()
 
     async def _prove(self, login: Login, now: float) -> Token:
         """Who the login is, as a token without an audit id: what was proven, and until when it may count."""
