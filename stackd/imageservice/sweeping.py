@@ -11,7 +11,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from stackd import errors
 from stackd.imageservice.content import PROGRESS_SECONDS
 from stackd.interfaces.clock import Clock
 from stackd.interfaces.imagestore import IImageStore
@@ -76,8 +78,7 @@ class SweepService(Service):
 
     def __init__(self, sweep: Sweep, clock: Clock, interval: float = INTERVAL_SECONDS) -> None:
         """``interval`` in seconds, from the end of a round."""
-        self._loop = LoopingCall(lambda: ensureDeferred(sweep.once()).addErrback(
-            lambda failure: log.failure("image bytes could not be swept; it is tried again", failure=failure)))
+        self._loop = LoopingCall(lambda: ensureDeferred(sweep.once()).addErrback(_note))
         self._loop.clock = clock  # type: ignore[assignment]
         self._interval = interval
         self._ended: Deferred[Any] = succeed(None)
@@ -93,6 +94,13 @@ class SweepService(Service):
         if self._loop.running:
             self._loop.stop()
         return self._ended
+
+
+def _note(failure: Failure) -> None:
+    if failure.check(errors.StackdError):
+        log.warn("image bytes could not be swept, it is tried again: {error}", error=failure.getErrorMessage())
+    else:
+        log.failure("sweeping image bytes failed, it is tried again", failure=failure)
 
 
 def _put_back(tx: Transaction, stall: float) -> None:
