@@ -102,7 +102,7 @@ class Identity:
         try:
             return await self._issue(login)
         except errors.NotAuthenticated:
-            log.info("login refused", user=login.user.name or login.user.id, credential=login.credential_id,
+            log.info("a login as {user} was refused", user=login.user.name or login.user.id, credential=login.credential_id,
                      project=login.scope.project_name or login.scope.project_id)
             raise
 
