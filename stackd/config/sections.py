@@ -16,7 +16,8 @@ class Cloud:
     region: str = key("us-east-1", "The name of the region in both APIs.", filled)
     zones: tuple[str, ...] = key(("us-east-1a", "us-east-1b"), "Availability zones; new hosts are spread over them.",
                                  distinct)
-    external_cidr: str = key("203.0.113.0/24", "Floating addresses come from this network.", cidr)
+    external_cidr: str = key("172.24.4.0/24", "Floating addresses come from this network, which real drivers route to "
+                             "the guests: nothing else that this machine talks to may be in it.", cidr)
     default_network_cidr: str = key("10.0.0.0/24", "The network each new project gets.", cidr)
     state: str = key("/var/lib/stackd", "Folder for all that must outlive a restart.", filled)
 
