@@ -7,7 +7,6 @@ replaced by a new one that looks: nothing of what is kept here is needed to go o
 from typing import Any
 
 from attrs import evolve, mutable
-from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
 from stackd import errors
@@ -19,11 +18,13 @@ from stackd.model.guests import Guest
 from stackd.model.instances import GuestState, InstanceDesired, ObservedInstance
 from stackd.rules.plans.instance import Step, Verb, next_step, reached
 from stackd.workers.endpoint import WorkerEndpoint, compute_calls
+from stackd.workers.slots import Slots
 from stackd.workers.specs import spec_of
 from stackd.workers.worker import HostWorker
 
 _log = Logger()
 
+BUILDS = (Verb.PREPARE, Verb.START)
 MOST_STEPS = 6
 """More steps in one round mean that the guest does not stay as it is put; it is left alone for a while then."""
 
@@ -48,7 +49,7 @@ class ComputeWorker(HostWorker):
         """``shared`` are the arguments of :class:`HostWorker`."""
         super().__init__(**shared)
         self._hypervisor = hypervisor
-        self._builds = DeferredSemaphore(self.settings.builds)
+        self._slots = Slots(self.settings.builds, self.queue.add)
         self._cares: dict[str, _Care] = {}
         self._moved: dict[str, int] = {}
         self._swept_at = float("-inf")
@@ -102,6 +103,7 @@ class ComputeWorker(HostWorker):
         self.queue.add(instance.id)
 
     def _forget(self, id: str) -> None:
+        self._slots.forgo(id)
         self._cares.pop(id, None)
         self._moved.pop(id, None)
         self.queue.forget(id)
@@ -139,12 +141,19 @@ class ComputeWorker(HostWorker):
                 return None
             guest = await self._hypervisor.look(key)
             step = self._step(care, guest)
+            if step.verb not in BUILDS:
+                self._slots.forgo(key)
             if step.verb in (Verb.NOTHING, Verb.WAIT) or not self.running:
                 return self._rest(care, guest, step)
+            if step.verb in BUILDS and not self._slots.take(key):
+                return self._rest(care, guest, Step(Verb.WAIT, "others are being built first"))
             try:
                 await self._perform(care.assignment, step.verb)
             except (errors.PermanentFailure, errors.NotSupported) as failure:
                 self._failed(care, guest, step.verb, failure)
+            finally:
+                if step.verb in BUILDS:
+                    self._slots.give_back()
         raise errors.TransientFailure(f"The guest of instance {key} does not stay as it is put.")
 
     def _step(self, care: _Care, guest: Guest) -> Step:
@@ -158,18 +167,15 @@ class ComputeWorker(HostWorker):
     async def _perform(self, assignment: InstanceAssignment, verb: Verb) -> None:
         id, hypervisor = assignment.instance.id, self._hypervisor
         if verb is Verb.PREPARE:
-            await self._build(hypervisor.prepare, assignment)
+            await hypervisor.prepare(spec_of(assignment))
         elif verb is Verb.START:
-            await self._build(hypervisor.start, assignment)
+            await hypervisor.start(spec_of(assignment))
         elif verb is Verb.SHUTDOWN:
             await hypervisor.shutdown(id, self.clock.seconds())
         elif verb is Verb.DESTROY:
             await hypervisor.destroy(id)
         else:
             await hypervisor.remove(id)
-
-    async def _build(self, verb: Any, assignment: InstanceAssignment) -> None:
-        await self._builds.run(lambda: Deferred.fromCoroutine(verb(spec_of(assignment))))
 
     async def _remove_moved(self, id: str) -> None:
         guest = await self._hypervisor.look(id)

@@ -304,16 +304,27 @@ def test_the_cloud_is_away_for_a_while(bench: Bench) -> None:
 
 
 def test_at_most_so_many_builds_at_once_and_a_delete_does_not_wait_for_them() -> None:
-    bench = Bench()
-    bench.launch(B)
+    bench, hung = Bench(), Deferred[None]()
     bench.die()
-    bench.start(1)  # its first build hangs
-    bench.worker._builds.limit = bench.worker._builds.tokens = 1
-    bench.launch(A)
-    bench.launch("c" * 32)
+    bench.settings = evolve(bench.settings, builds=1)
+    bench.start()
+    prepare = bench.driver.prepare
+
+    async def slow(spec: GuestSpec) -> None:
+        if spec.id == A:
+            await hung
+        await prepare(spec)
+
+    bench.driver.prepare = slow  # type: ignore[attr-defined]
+    for id in (A, B, "c" * 32):
+        bench.launch(id)
+    assert bench.driver.verbs == []
     bench.change(B, desired=DELETED)
-    assert bench.world.look(B).state is GuestState.ABSENT
-    assert bench.driver.verbs == ["prepare", "remove"]
+    assert bench.cloud.instance(B).ended_at is not None
+    hung.callback(None)
+    bench.run(1)
+    assert bench.seen(A) == bench.seen("c" * 32) == (GuestState.RUNNING, True)
+    assert bench.driver.verbs.count("prepare") == 2
 
 
 def test_the_console_over_the_bus(bench: Bench) -> None:
