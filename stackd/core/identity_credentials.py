@@ -8,7 +8,7 @@ from attrs import evolve
 
 from stackd import errors
 from stackd.core.identity_access import Changes, demand_name, demand_person, demand_self, note
-from stackd.core.identity_passwords import Passwords, fast_hash, new_secret
+from stackd.core.identity_passwords import Passwords, new_secret
 from stackd.core.identity_tokens import Keyring
 from stackd.model import kinds
 from stackd.model.callers import Caller
@@ -79,7 +79,7 @@ class ApplicationCredentials:
     """Passwords of programs, bound to the project of the token they were made with."""
 
     def __init__(self, database: Database, changes: Changes, passwords: Passwords) -> None:
-        """``passwords`` hashes the secrets users bring themselves."""
+        """``passwords`` hashes the secrets."""
         self._database = database
         self._changes = changes
         self._passwords = passwords
@@ -105,7 +105,7 @@ class ApplicationCredentials:
         demand_person(caller, "create application credentials")
         _check(caller, asked)
         secret = asked.secret or new_secret()
-        hashed = await self._passwords.hash(secret) if asked.secret else fast_hash(secret)
+        hashed = await self._passwords.hash(secret)
         credential = evolve(asked, id=new_id(), project_id=caller.project_id, secret=secret,
                             roles=asked.roles or tuple(sorted(caller.roles)))
         return await self._changes.write(_create_credential, caller, credential, hashed)

@@ -1,7 +1,5 @@
-"""Passwords and secrets, hashed: argon2id in a thread for what people choose, SHA-256 for what we made at random."""
+"""Passwords and the secrets of application credentials, hashed by argon2id in a thread."""
 
-import hashlib
-import hmac
 import secrets
 
 from argon2 import PasswordHasher
@@ -9,7 +7,6 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from stackd.store.executors import Executor
 
-_FAST = "sha256$"
 MAX_PASSWORD = 4096
 
 
@@ -32,8 +29,6 @@ class Passwords:
 
     async def matches(self, kept: str, password: str) -> bool:
         """Whether ``password`` is the one; an empty hash takes the same time and matches nothing."""
-        if kept.startswith(_FAST):
-            return hmac.compare_digest(kept, fast_hash(password))
         return await self._threads.run(self._matches, kept, password)
 
     def _matches(self, kept: str, password: str) -> bool:
@@ -44,11 +39,6 @@ class Passwords:
             return self._hasher.verify(kept, password)
         except (VerificationError, InvalidHashError):
             return False
-
-
-def fast_hash(secret: str) -> str:
-    """The hash of a secret with 256 bits of chance in it, which needs no slow one."""
-    return _FAST + hashlib.sha256(secret.encode()).hexdigest()
 
 
 def new_secret() -> str:
