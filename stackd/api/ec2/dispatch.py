@@ -57,7 +57,7 @@ class Api:
     @cached_property
     def model(self) -> model.Service:
         """AWS's model, cut down to our actions."""
-        return model.load(self.name, self._actions)
+        return model.load(self.name, frozenset(self._actions))
 
     def find(self, name: str, version: str) -> None:
         """Raise ``UnknownAction``, ``NotSupported`` or ``UnsupportedVersion`` unless the action can be called."""

@@ -4,7 +4,8 @@ The EC2 model is large, so only what stackd's actions reach is kept after loadin
 (to tell an action we lack from one that does not exist). ``parsing`` and ``rendering`` compile it; ``dispatch`` asks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from attrs import field, frozen
@@ -27,7 +28,8 @@ class Service:
     operations: Mapping[str, OperationModel] = field(repr=False)
 
 
-def load(name: str, actions: Iterable[str]) -> Service:
+@cache
+def load(name: str, actions: frozenset[str]) -> Service:
     """Read botocore's model of ``ec2`` or ``sts`` and keep ``actions`` of it; takes a fifth of a second for EC2."""
     raw = Loader().load_service_model(name, "service-2")
     wanted = {action: raw["operations"][action] for action in actions}

@@ -16,8 +16,8 @@ from stackd.api.ec2.rendering import Renderer
 
 ACTIONS = ("RunInstances", "DescribeInstances", "DescribeInstanceTypes", "AuthorizeSecurityGroupIngress", "CreateTags",
            "DescribeImages", "ImportKeyPair", "DescribeSecurityGroups", "GetConsoleOutput", "DescribeVpcs")
-EC2 = model.load("ec2", ACTIONS)
-STS = model.load("sts", ("GetCallerIdentity", "AssumeRole"))
+EC2 = model.load("ec2", frozenset(ACTIONS))
+STS = model.load("sts", frozenset({"GetCallerIdentity", "AssumeRole"}))
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00\ufffe\uffff",
                              exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
 TIMES = st.integers(0, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
