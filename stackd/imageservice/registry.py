@@ -95,12 +95,12 @@ class Registry:
         return await self.database.write(images.still_uploading, image_id, key)
 
     async def finish_upload(self, image_id: str, key: str, stored: StoredBytes) -> Image:
-        """SAVING to ACTIVE; raises ``NotFound`` when the image was deleted or the upload given up meanwhile."""
+        """SAVING to ACTIVE, a second time no error; raises ``NotFound`` when it was deleted or given up meanwhile."""
         return await self.database.write(_finish, image_id, key, stored)
 
-    async def give_up_upload(self, image_id: str, key: str) -> None:
-        """SAVING back to QUEUED, unless that upload is no longer the image's."""
-        await self.database.write(images.give_up_upload, image_id, key)
+    async def give_up_upload(self, image_id: str, key: str) -> bool:
+        """SAVING back to QUEUED; False when that upload is not the image's, or has finished."""
+        return await self.database.write(images.give_up_upload, image_id, key)
 
     async def located(self, image_id: str) -> tuple[Image, str] | None:
         """The image and the key of its bytes for a host, also when it was deleted but its bytes are kept."""
@@ -160,11 +160,12 @@ def _begin(tx: Transaction, caller: Caller, image_id: str, key: str) -> tuple[Im
 
 
 def _finish(tx: Transaction, image_id: str, key: str, stored: StoredBytes) -> Image:
-    finished = images.finish_upload(tx, image_id, key, stored)
-    image = images.by_id(tx, image_id) if finished else None
-    if image is None:
+    images.finish_upload(tx, image_id, key, stored)
+    found = images.located(tx, image_id)
+    # A commit whose answer was lost is tried again: then the key is the image's already.
+    if found is None or found[1] != key or found[0].status is ImageStatus.DELETED:
         raise access.not_found(image_id)
-    return image
+    return found[0]
 
 
 def _demand_owner(caller: Caller, owner: str) -> None:

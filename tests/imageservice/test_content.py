@@ -9,7 +9,7 @@ import pytest
 import pytest_twisted
 
 from stackd import errors
-from stackd.model.images import Image, ImageStatus, NewImage
+from stackd.model.images import Image, ImageStatus, NewImage, StoredBytes
 from stackd.testing.contracts.imagestore import blocks_of, broken_after, gather
 from stackd.testing.images import ImageCloud, caller, image_cloud
 
@@ -170,6 +170,23 @@ async def test_deactivated_bytes_are_for_administrators_and_hosts(cloud: ImageCl
         await cloud.content.for_download(ALICE, image.id)
     assert (await cloud.content.for_download(ADMIN, image.id)).size == 1
     assert await gather(cloud.catalogue.read(image.id)) == b"x"
+
+
+@awaiting
+async def test_a_finish_whose_answer_was_lost_keeps_the_bytes(cloud: ImageCloud) -> None:
+    image = await queued(cloud)
+    finish = cloud.registry.finish_upload
+
+    async def answer_lost(image_id: str, key: str, stored: StoredBytes) -> Image:
+        await finish(image_id, key, stored)
+        await finish(image_id, key, stored)
+        raise errors.DatabaseUnavailable("The database does not answer.")
+
+    cloud.registry.finish_upload = answer_lost
+    with pytest.raises(errors.DatabaseUnavailable):
+        await cloud.content.upload(ALICE, image.id, blocks_of(b"whole"))
+    assert (await cloud.registry.show(ALICE, image.id)).status is ImageStatus.ACTIVE
+    assert await gather(cloud.content.read(image.id)) == b"whole"
 
 
 @awaiting
