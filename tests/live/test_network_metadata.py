@@ -10,13 +10,12 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
 from stackd.drivers.networks.linuxbridge import names
-from stackd.drivers.networks.namespaces import listening_socket, namespace_identity
+from stackd.interfaces.network import IRouters
 from stackd.model.assignments import InstanceAssignment
 from stackd.model.wirings import WiringChange
 from stackd.testing.contracts.network import network_of, port_of
 from stackd.testing.records import an_instance
-from stackd.workers.metadata.listeners import MetadataListeners
-from stackd.workers.metadata.web import MetadataResource, by_source
+from stackd.workers.metadata.hosting import host_metadata
 from tests.live.network_bench import LiveBench, run
 
 
@@ -45,18 +44,12 @@ async def test_guests_see_themselves(bench: LiveBench) -> None:
     async def user_data(instance_id: str) -> bytes:
         return b""
 
-    async def wired() -> list[str]:
-        return list((await driver.observe()).networks)
-
     def lookup(network_id: str, address: str) -> InstanceAssignment | None:
         return guests.get(network_id) if address == "10.0.0.5" else None
 
-    listeners = MetadataListeners(
-        reactor=reactor, clock=reactor, networks=wired,
-        identity=lambda id: namespace_identity(driver.router_namespace(id)),
-        open_socket=lambda id: listening_socket(driver.router_namespace(id), names.METADATA, names.METADATA_PORT),
-        resource=lambda id: MetadataResource(find=by_source(lookup, id), user_data=user_data, region="us-east-1",
-                                             secret=b"s", clock=reactor))
+    assert IRouters.providedBy(driver)
+    listeners = host_metadata(reactor=reactor, routers=driver, lookup=lookup, user_data=user_data, region="us-east-1",
+                              secret=b"s")
     await listeners.look()
     try:
         plugged = [bench.guest(port, network.bridge) for port, network in zip(ports, networks, strict=True)]

@@ -284,6 +284,17 @@ async def test_rebooted_host(bench: LiveBench) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_clean_after_the_host_is_gone(bench: LiveBench) -> None:
+    """Cleaning still finds routers and files when the host's namespace was removed before."""
+    await bench.driver().apply(WiringChange(networks=(network_of(),)))
+    hostnet.remove(bench.host)
+    await bench.driver().clean()
+    assert f"{bench.name}-r-" not in run("", "ip", "netns", "list")
+    assert not bench.state.exists()
+    hostnet.prepare(bench.host)
+
+
+@pytest_twisted.ensureDeferred
 async def test_foreign_things_are_left_alone(bench: LiveBench) -> None:
     """Links and tables of others, even with names like ours, survive changes and cleaning."""
     run(bench.name, "ip", "link", "add", "sbrforeign", "type", "bridge")

@@ -10,6 +10,7 @@ kept in the state folder, then made true from there; doing it again completes wh
 """
 
 import re
+import socket
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,16 +27,16 @@ from stackd.drivers.networks.linuxbridge.hostrules import HostPlan, render_host,
 from stackd.drivers.networks.linuxbridge.links import Links
 from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 from stackd.drivers.networks.linuxbridge.routerrules import RouterPlan, render_router
-from stackd.drivers.networks.namespaces import announce
+from stackd.drivers.networks.namespaces import announce, listening_socket, namespace_identity
 from stackd.drivers.threaded import awaitable
 from stackd.errors import PermanentFailure, TransientFailure
-from stackd.interfaces.network import INetworkDriver
+from stackd.interfaces.network import INetworkDriver, IRouters
 from stackd.model.wirings import FloatingWiring, NetworkWiring, ObservedWiring, PortWiring, WiringChange
 
 _COMMENT = re.compile(r'comment "(network|port|group|floating) ([0-9a-f]{32}) (\d+)"')
 
 
-@implementer(INetworkDriver)
+@implementer(INetworkDriver, IRouters)
 class LinuxBridge:
     """The awaitable driver: one thread does the work, one change after the other."""
 
@@ -65,8 +66,20 @@ class LinuxBridge:
             await self._threaded.close()
             self._pool.stop()
 
+    async def networks(self) -> tuple[str, ...]:
+        """The networks in the state folder."""
+        return self._blocking.networks()
+
+    def router_identity(self, network_id: str) -> tuple[int, int] | None:
+        """The namespace behind the name, as the kernel numbers it."""
+        return namespace_identity(self.router_namespace(network_id))
+
+    def metadata_socket(self, network_id: str) -> socket.socket:
+        """A listening socket inside the router namespace."""
+        return listening_socket(self.router_namespace(network_id), names.METADATA, names.METADATA_PORT)
+
     def router_namespace(self, network_id: str) -> str:
-        """The namespace of a network's router, for the metadata service's sockets."""
+        """The name of the namespace of a network's router."""
         return names.router_namespace(self._blocking.commands.netns, network_id)
 
 
@@ -119,15 +132,25 @@ class BlockingLinuxBridge:
         self._announce(change.floating_ips)
 
     def clean(self) -> None:
-        """Remove all that carries the mark: networks of the state folder and others found by alias or name."""
+        """Remove all that carries the mark: networks of the state folder and others found by alias or name.
+
+        The host's namespace may be gone already, and with it the bridges and the rules; routers are not.
+        """
         for id in {id[:11] for id in self._folder.book.networks} | self._links.marked():
             self._remove_network(id)
+        if not self._links.host_exists():
+            self._folder.forget()
+            return
         lines = [line for family in ("bridge", "inet") for line in replacing(family)]
         self.commands.host("nft", "-f", "-", feed="\n".join(lines) + "\n")
         self._folder.forget()
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def networks(self) -> tuple[str, ...]:
+        """The networks in the state folder."""
+        return tuple(self._folder.book.networks)
 
     def _stands(self, network: NetworkWiring, links: dict[str, Any]) -> bool:
         return self._links.complete(network.id, links) and \

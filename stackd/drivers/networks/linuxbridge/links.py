@@ -50,7 +50,7 @@ class Links:
 
     def remove(self, network_id: str) -> None:
         """Remove the network's devices; none of them needs to be there."""
-        links = self._commands.links(self._commands.netns)
+        links = self._commands.links(self._commands.netns) if self.host_exists() else {}
         ours = (names.inside_link(network_id), names.public_link(network_id), bridge_name(network_id))
         self._commands.batch(self._commands.netns, [f"link del {name}" for name in ours if name in links])
         router = self.router(network_id)
@@ -67,11 +67,15 @@ class Links:
 
     def marked(self) -> frozenset[str]:
         """The leading digits of the ids of all networks of which something of ours is there."""
-        links = self._commands.links(self._commands.netns).values()
+        links = self._commands.links(self._commands.netns).values() if self.host_exists() else ()
         prefix = names.router_prefix(self._commands.netns)
         return frozenset(names.network_digits(link["ifname"]) for link in links
                          if link.get("ifalias") == self._alias) | \
             frozenset(each.removeprefix(prefix) for each in self._commands.namespaces() if each.startswith(prefix))
+
+    def host_exists(self) -> bool:
+        """Whether the host's namespace is there."""
+        return not self._commands.netns or self._commands.netns in self._commands.namespaces()
 
     def router(self, network_id: str) -> str:
         """The namespace of a network's router."""
