@@ -72,11 +72,16 @@ def contains(cidr: str, address: str) -> bool:
 
 
 def assignable(cidr: str, address: str) -> bool:
-    """Whether a port may have this address of the prefix: not the network's own, nor the broadcast address."""
+    """Whether a port may have this address of the prefix: not the network's own, nor (IPv4) the broadcast address."""
     if not contains(cidr, address):
         return False
-    found = ip_network(cidr)
-    return ip_address(address) not in (found.network_address, found.broadcast_address)
+    low, high = _bounds(ip_network(cidr))
+    return low <= number(address) <= high
+
+
+def _bounds(found: Prefix) -> tuple[int, int]:
+    # IPv6 has no broadcast address.
+    return int(found.network_address) + 1, int(found.broadcast_address) - (found.version == 4)
 
 
 def first_address(cidr: str) -> str:
@@ -93,9 +98,7 @@ def check_gateway(cidr: str, gateway: str) -> None:
 def default_pools(cidr: str, gateway: str) -> tuple[AddressPool, ...]:
     """Every assignable address but the gateway's, as one or two ranges."""
     found = ip_network(cidr)
-    first, last = int(found.network_address) + 1, int(found.broadcast_address) - 1
-    if found.version == 6:
-        last += 1  # IPv6 has no broadcast address
+    first, last = _bounds(found)
     cut = number(gateway) if gateway else last + 1
     ranges = [(first, min(cut - 1, last)), (max(cut + 1, first), last)] if first <= cut <= last else [(first, last)]
     return tuple(AddressPool(start=text(low, found.version), end=text(high, found.version))

@@ -133,7 +133,7 @@ def _records(tx: Transaction, statement: Any) -> tuple[Network, ...]:
     if not rows:
         return ()
     of_network: dict[str, list[str]] = {}
-    chosen = select(subnets.c.network_id, subnets.c.id).order_by(subnets.c.created_at, subnets.c.id)
+    chosen = select(subnets.c.network_id, subnets.c.id).order_by(subnets.c.created_at, subnets.c.name, subnets.c.id)
     for network_id, subnet_id in tx.execute(chosen.where(subnets.c.network_id.in_([row.id for row in rows]))):
         of_network.setdefault(network_id, []).append(subnet_id)
     return tuple(_record(row, of_network.get(row.id, [])) for row in rows)

@@ -85,7 +85,7 @@ def locked_of_networks(tx: Transaction, network_ids: Iterable[str]) -> dict[str,
     for row in tx.execute(chosen.order_by(subnets.c.id).with_for_update()):
         found.setdefault(row.network_id, []).append((_record(row), row.cursor))
     for many in found.values():
-        many.sort(key=lambda pair: (pair[0].created_at, pair[0].id))
+        many.sort(key=lambda pair: (pair[0].created_at, pair[0].name, pair[0].id))
     return found
 
 
@@ -118,7 +118,7 @@ def full(subnet_ids: Iterable[str]) -> errors.NoMoreAddresses:
 
 def _records(tx: Transaction, condition: Any) -> list[Subnet]:
     return [_record(row) for row in
-            tx.execute(select(subnets).where(condition).order_by(subnets.c.created_at, subnets.c.id))]
+            tx.execute(select(subnets).where(condition).order_by(subnets.c.created_at, subnets.c.name, subnets.c.id))]
 
 
 def _record(row: Row[Any]) -> Subnet:

@@ -46,6 +46,11 @@ def test_a_subnet_takes_the_first_address_as_gateway_and_all_others_as_pool(subn
     assert finish(subnets.get(me, made.id)) == made
 
 
+def test_an_ipv6_subnet_has_no_broadcast_address(subnets, me, network):
+    made = finish(subnets.create(me, NewSubnet(network_id=network.id, cidr="2001:db8:5::/64", ip_version=6)))
+    assert made.pools == (AddressPool(start="2001:db8:5::2", end="2001:db8:5:0:ffff:ffff:ffff:ffff"),)
+
+
 @pytest.mark.parametrize("wrong", [
     {"cidr": "nonsense"}, {"cidr": "10.0.0.0/31"}, {"cidr": "2001:db8::/64"}, {"cidr": "127.0.0.0/8"},
     {"cidr": "2001:db8::/48", "ip_version": 6}, {"gateway_ip": "10.1.0.1"}, {"gateway_ip": "10.0.0.255"},

@@ -58,6 +58,10 @@ def test_a_port_gets_the_first_free_address_after_the_gateway(cloud):
     assert port.mac.startswith("fa:16:3e:")
 
 
+def test_a_port_without_a_zone_gets_an_address_of_the_first_one(cloud):
+    assert [cloud.instance_port(cloud.project()).fixed_ips[0].address for _ in range(3)] == ["172.31.0.2"] * 3
+
+
 def test_a_port_is_put_into_the_subnet_of_its_zone(cloud):
     port = cloud.instance_port(cloud.project(), zone="us-east-1b")
     assert port.fixed_ips[0].address == "172.31.16.2"

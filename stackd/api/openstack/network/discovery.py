@@ -9,27 +9,30 @@ from stackd.api.openstack.network.listing import listed
 from stackd.api.openstack.network.routing import Operations, app
 from stackd.model import kinds
 
-# Only what is really there: clients and test suites decide by this list what they may ask for.
+# Alias -> name and description. Only what is really there: clients decide by this list what they may ask for, some
+# by the alias and some by the name, so both are those that Neutron gives.
 _EXTENSIONS = {
-    "agent": "Network workers of all hosts, for admins.",
-    "availability_zone": "Zones of the cloud.",
-    "binding": "Where a port is, for admins.",
-    "external-net": "Networks that carry floating addresses.",
-    "net-mtu": "MTU of networks.",
-    "net-mtu-writable": "MTU of networks can be chosen.",
-    "network-ip-availability": "How many addresses of a network are in use.",
-    "pagination": "Lists in pages.",
-    "port-security": "Ports without anti-spoofing and groups.",
-    "project-id": "Resources carry project_id beside tenant_id.",
-    "quota_details": "Quotas with what is used.",
-    "quotas": "Limits of projects.",
-    "security-group": "Security groups.",
-    "security-groups-normalized-cidr": "Rules show their prefix in canonical form.",
-    "sorting": "Lists in an order.",
-    "standard-attr-description": "Resources carry a description.",
-    "standard-attr-revisions": "Resources carry a revision number.",
-    "standard-attr-timestamp": "Resources carry the times of their making and last change.",
-    "stateful-security-group": "Security groups tell that they are stateful.",
+    "agent": ("agent", "Network workers of all hosts, for admins."),
+    "availability_zone": ("Availability Zone", "Zones of the cloud."),
+    "binding": ("Port Binding", "Where a port is, for admins."),
+    "external-net": ("Neutron external network", "Networks that carry floating addresses."),
+    "net-mtu": ("Network MTU", "MTU of networks."),
+    "net-mtu-writable": ("Network MTU (writable)", "MTU of networks can be chosen."),
+    "network_availability_zone": ("Network Availability Zone", "Networks tell their zones."),
+    "network-ip-availability": ("Network IP Availability", "How many addresses of a network are in use."),
+    "pagination": ("Pagination support", "Lists in pages."),
+    "port-security": ("Port Security", "Ports without anti-spoofing and groups."),
+    "project-id": ("project_id field enabled", "Resources carry project_id beside tenant_id."),
+    "quota_details": ("Quota details management support", "Quotas with what is used."),
+    "quotas": ("Quota management support", "Limits of projects."),
+    "security-group": ("security-group", "Security groups."),
+    "security-groups-normalized-cidr": ("Normalized CIDR field for security group rules",
+                                        "Rules show their prefix in canonical form."),
+    "sorting": ("Sorting support", "Lists in an order."),
+    "standard-attr-description": ("standard-attr-description", "Resources carry a description."),
+    "standard-attr-revisions": ("Resource revision numbers", "Resources carry a revision number."),
+    "standard-attr-timestamp": ("Resource timestamps", "Resources carry the times of their making and last change."),
+    "stateful-security-group": ("Stateful security group", "Security groups tell that they are stateful."),
 }
 _COLLECTIONS = ("networks", "subnets", "ports", "floatingips", "security-groups", "security-group-rules", "quotas",
                 "availability_zones", "agents", "network-ip-availabilities", "extensions")
@@ -105,5 +108,6 @@ def _version(root: str) -> dict[str, Any]:
 
 
 def _extension(alias: str) -> dict[str, Any]:
-    return {"alias": alias, "name": alias, "description": _EXTENSIONS[alias], "links": [],
+    name, description = _EXTENSIONS[alias]
+    return {"alias": alias, "name": name, "description": description, "links": [],
             "updated": "2026-01-01T00:00:00-00:00"}

@@ -30,4 +30,4 @@ class NetworkService(Discovery, Networks, Subnets, Ports, FloatingIPs, SecurityG
 
     def resource(self) -> KleinResource:
         """The web resource to mount."""
-        return self.app.resource()  # type: ignore[no-any-return]
+        return self.app.resource()

@@ -76,4 +76,4 @@ def _gateway(body: dict[str, Any]) -> str | None:
 
 def _pools(body: dict[str, Any]) -> tuple[AddressPool, ...] | None:
     pools = body.get("allocation_pools")
-    return tuple(AddressPool(start=pool["start"], end=pool["end"]) for pool in pools) if pools else None
+    return tuple(AddressPool(start=pool["start"], end=pool["end"]) for pool in pools) if pools is not None else None

@@ -103,8 +103,8 @@ def availability(network: Network, subnets: list[Subnet], used: Mapping[str, int
               "total_ips": _size(one)} for one in subnets]
     return {"id": ids.dashed(network.id), "network_id": ids.dashed(network.id), "network_name": network.name,
             "tenant_id": network.project_id, "project_id": network.project_id, "subnet_ip_availability": parts,
-            "used_ips": sum(part["used_ips"] for part in parts),  # type: ignore[misc]
-            "total_ips": sum(part["total_ips"] for part in parts)}  # type: ignore[misc]
+            "used_ips": sum(part["used_ips"] for part in parts),
+            "total_ips": sum(part["total_ips"] for part in parts)}
 
 
 def _size(subnet: Subnet) -> int:
