@@ -15,6 +15,8 @@ from attrs import evolve
 from stackd import errors
 from stackd.drivers.networks import hostnet
 from stackd.drivers.networks.linuxbridge.commands import Commands
+from stackd.drivers.networks.linuxbridge.hostrules import link_local
+from stackd.drivers.networks.linuxbridge.names import router_mac
 from stackd.drivers.networks.namespaces import listening_socket, within
 from stackd.model.groups import Direction
 from stackd.model.wirings import ObservedWiring, WiringChange
@@ -53,6 +55,18 @@ async def test_lease(bench: LiveBench) -> None:
     await driver.apply(WiringChange(ports=(hostile,)))
     second = bench.guest(hostile, network.bridge).dhcp()
     assert (second["ip"], second["hostname"]) == ("10.0.0.6", "host-10-0-0-6")
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_subnets_and_equal_names(bench: LiveBench) -> None:
+    """A port gets what its own subnet says; guests of the same name both hear it."""
+    first, second = network_of(), network_of("10.9.0.0/24", "10.9.0.1")
+    network = evolve(first, subnets=(*first.subnets, *second.subnets))
+    one, two = port_of(network, 5, hostname="web"), port_of(second, 6, hostname="web", network_id=network.id)
+    await bench.driver().apply(WiringChange(networks=(network,), ports=(one, two)))
+    leases = [bench.guest(port, network.bridge).dhcp() for port in (one, two)]
+    assert [(lease["ip"], lease["router"], lease["hostname"]) for lease in leases] == [
+        ("10.0.0.5", "10.0.0.1", "web"), ("10.9.0.6", "10.9.0.1", "web")]
 
 
 @pytest_twisted.ensureDeferred
@@ -213,6 +227,9 @@ async def test_ipv6(bench: LiveBench) -> None:
     one, two = (port_of(network, number, addresses=(f"fd00:5::{number}",), group_ids=(group.id,)) for number in (5, 6))
     await bench.driver().apply(WiringChange(networks=(network,), ports=(one, two), groups=(group,)))
     guests = [bench.guest(port, network.bridge) for port in (one, two)]
+    heard = run(guests[0].name, "timeout", "5", "sh", "-c",
+                "until ip -6 route show default | grep ra; do :; done")
+    assert link_local(router_mac(network.id)) in heard
     for guest in guests:
         run(guest.name, "ip", "addr", "add", f"{guest.port.addresses[0]}/64", "dev", "eth0", "nodad")
 
