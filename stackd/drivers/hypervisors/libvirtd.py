@@ -22,18 +22,20 @@ SOCKET_PATH_LIMIT = 107
 """What AF_UNIX takes, less the zero at the end."""
 BOUND = (("etc", "/etc/libvirt"), ("lib", "/var/lib/libvirt"), ("run", "/run/libvirt"), ("log", "/var/log/libvirt"),
          ("cache", "/var/cache/libvirt"))
+UNWANTED = ("/usr/bin/qemu-system-i386",)
+"""Emulators libvirtd would spend seconds on getting to know, and that no guest of ours uses; hidden from it."""
 FOLDERS = ("etc", "lib/qemu", "run", "log", "cache", "sock")
 NEEDED = {"libvirtd": "libvirt-daemon-system", "qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils",
           "unshare": "util-linux", "ip": "iproute2"}
 
 ENTER = """\
 #!/bin/sh
-# Arguments: host name, then pairs of folder and where to bind it, then -- and the command.
+# Arguments: host name, then pairs of what to bind and where, then -- and the command.
 set -e
 hostname "$1"
 shift
 while [ "$1" != "--" ]; do
-    mkdir -p "$2"
+    [ -e "$2" ] || mkdir -p "$2"
     mount --bind "$1" "$2"
     shift 2
 done
@@ -140,6 +142,9 @@ class PrivateLibvirtd:
                  self._name]
         for name, target in BOUND:
             argv += [str(self._cache if name == "cache" else self._folder / name), target]
+        for path in UNWANTED:
+            if os.path.exists(path):
+                argv += [os.devnull, path]
         argv += ["--", "libvirtd", "--daemon", "--pid-file", str(self._pid_file)]
         try:
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

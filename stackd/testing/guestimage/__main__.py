@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attrs import asdict
 
+from stackd.errors import BadConfiguration
 from stackd.testing.guestimage.build import build
-from stackd.testing.guestimage.packages import BuildFailed
 
 
 def main() -> int:
@@ -17,7 +17,7 @@ def main() -> int:
         return 2
     try:
         image = build(Path(sys.argv[1]).resolve(), lambda line: print(line, file=sys.stderr, flush=True))
-    except BuildFailed as failure:
+    except BadConfiguration as failure:
         print(f"guest image: {failure}", file=sys.stderr)
         return 1
     print(json.dumps(asdict(image), indent=1))

@@ -36,7 +36,7 @@ class GuestImage:
 
 
 def build(folder: Path, say: Say = print) -> GuestImage:
-    """Make the image where it is not there yet; ``say`` gets a line per step. Raises ``BuildFailed``.
+    """Make the image where it is not there yet; ``say`` gets a line per step. Raises ``BadConfiguration``.
 
     Builds into one folder wait for each other.
     """

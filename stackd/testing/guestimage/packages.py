@@ -3,32 +3,36 @@
 ``build.py`` calls it. What was fetched is kept, so that a second build needs no network.
 """
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from stackd.errors import BadConfiguration
+
 FETCH_SECONDS = 300
 UNPACK_SECONDS = 60
+ADMIN_PATH = ":/usr/sbin:/sbin"
+"""Where Debian keeps depmod and mke2fs; not in every user's path."""
+UPDATE = "Run 'apt-get update' on a Debian 12 system."
 KERNEL = "linux-image-cloud-amd64"
 
 
-class BuildFailed(Exception):
-    """A step of the build went wrong; the text says what to do."""
-
-
 def run(argv: list[str], seconds: float, cwd: Path | None = None, stdin: bytes | None = None) -> str:
-    """The output of a command; raises :class:`BuildFailed` with its last words."""
+    """The output of a command; raises ``BadConfiguration`` with its last words."""
     try:
-        done = subprocess.run(argv, cwd=cwd, input=stdin, capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(argv, cwd=cwd, input=stdin, capture_output=True, timeout=seconds, check=False,
+                              env={**os.environ, "PATH": os.environ.get("PATH", os.defpath) + ADMIN_PATH})
     except FileNotFoundError:
-        raise BuildFailed(f"{argv[0]} is not installed; 'apt-get install apt dpkg kmod e2fsprogs cpio qemu-utils' "
-                          "brings all that the build needs.") from None
+        raise BadConfiguration(f"{argv[0]} is not installed.",
+                               remedy="As root: apt-get install kmod e2fsprogs cpio qemu-utils") from None
     except subprocess.TimeoutExpired:
-        raise BuildFailed(f"{argv[0]} did not end within {seconds:.0f} s; try again.") from None
+        raise BadConfiguration(f"{argv[0]} did not end within {seconds:.0f} s.", remedy="Try again.") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
-        raise BuildFailed(f"{' '.join(argv[:4])} ended with {done.returncode}: {' '.join(said)}")
+        raise BadConfiguration(f"{' '.join(argv[:4])} ended with {done.returncode}: {' '.join(said)}",
+                               remedy="See what it says; 'apt-get update' helps when a package was not found.")
     return done.stdout.decode(errors="replace")
 
 
@@ -36,7 +40,7 @@ def kernel_package() -> str:
     """The package that the newest cloud kernel of this Debian really is in."""
     found = re.search(r"Depends: (linux-image-\S+)", run(["apt-cache", "depends", KERNEL], UNPACK_SECONDS))
     if not found:
-        raise BuildFailed(f"apt knows no {KERNEL}; run 'apt-get update' on a Debian system.")
+        raise BadConfiguration(f"apt knows no {KERNEL}.", remedy=UPDATE)
     return found[1]
 
 
@@ -48,7 +52,7 @@ def versions(names: Iterable[str]) -> dict[str, str]:
             known[name] = version
     missing = sorted(set(names) - set(known))
     if missing:
-        raise BuildFailed(f"apt knows no {', '.join(missing)}; run 'apt-get update'.")
+        raise BadConfiguration(f"apt knows no {', '.join(missing)}.", remedy=UPDATE)
     return known
 
 
