@@ -43,10 +43,12 @@ class Bench:
     """A cloud, its EC2 API, and clients of it."""
 
     def __init__(self, cloud: MemoryCloud) -> None:
-        """The member's key is ``member``, the reader's ``reader``, the administrator's ``admin``."""
+        """The member's key is ``member``, the reader's ``reader`` and so on."""
         self.cloud = cloud
         self.callers = {"member": cloud.caller, "admin": cloud.admin,
-                        "reader": evolve(cloud.caller, roles=frozenset({"reader"}))}
+                        "reader": evolve(cloud.caller, roles=frozenset({"reader"})),
+                        "stranger": evolve(cloud.caller, project_id="f" * 32, user_id="e" * 32,
+                                           account="999999999999")}
         self.api = QueryApi(Keys(self.callers), cloud.clock, REGION, cloud.core)
         self.requests: list[DummyRequest] = []
 
