@@ -84,7 +84,7 @@ def _launch(tx: Transaction, caller: Caller, request: LaunchRequest, image: Imag
                                       caller.request_id, 1, after={"desired": one.desired.value}) for one in new])
     tx.wake(SCHEDULER)
     return Reservation(id=reservation_id, project_id=caller.project_id,
-                       instances=instances.with_ports(tx, list(instances.of_ids(tx, [o.id for o in new]).values())))
+                       instances=instances.of_reservation(tx, reservation_id))
 
 
 def _earlier(tx: Transaction, caller: Caller, request: LaunchRequest) -> Reservation | None:

@@ -5,6 +5,8 @@ away and built anew at any moment while the database, the bus and the hosts' wor
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine
+from copy import copy
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -30,7 +32,6 @@ from stackd.drivers.schedulers.filter import FilterAlgorithm
 from stackd.imageservice.catalogue import Catalogue
 from stackd.imageservice.content import Content
 from stackd.imageservice.registry import Registry
-from stackd.interfaces.assignments import IAssignments
 from stackd.model.callers import ADMIN, MEMBER, Caller
 from stackd.model.identities import Project, Tenancy
 from stackd.model.images import Image, NewImage, Visibility
@@ -38,94 +39,68 @@ from stackd.model.instances import Instance
 from stackd.model.quotas import UNLIMITED
 from stackd.scheduler.service import SchedulerService, SchedulerSettings
 from stackd.store import defaults, quotas
-from stackd.store.database import Database, Transaction
+from stackd.store.database import Transaction
 from stackd.store.executors import InlineExecutor
 from stackd.store.instances import of_ids
-from stackd.testing.databases import memory_database
 from stackd.workers.compute import ComputeWorker
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
+from stackd.testing.databases import memory_database
+from stackd.testing.saboteur import Life, Saboteur
 from stackd.workers.settings import WorkerSettings
 
 T = TypeVar("T")
 EPOCH = 1_700_000_000.0
+REBUILD_SECONDS = 1.0
 ZONES = ("us-east-1a", "us-east-1b")
 
 
 class MemoryHost:
-    """A host of the cloud: two worlds that last, and the workers that care for them now."""
+    """A host of the cloud: two worlds that outlive the workers that care for them."""
 
-    def __init__(self, cloud: "MemoryCloud", name: str, zone: str, options: FakeOptions) -> None:
-        """The workers start at once."""
-        self._cloud = cloud
+    def __init__(self, clock: Clock, name: str, zone: str, options: FakeOptions) -> None:
+        """The workers are daemons of the cloud."""
         self.name = name
         self.zone = zone
-        self.guests = FakeWorld(cloud.clock, options)
+        self.guests = FakeWorld(clock, options)
         self.wiring = FakeNetworkWorld()
-        self.compute = self._compute()
-        self.network = self._network()
-
-    def _compute(self) -> ComputeWorker:
-        hypervisor = self._cloud.wrap("hypervisor", FakeHypervisor(self._cloud.clock, self._cloud.images, self.guests))
-        return ComputeWorker(hypervisor=hypervisor, **self._shared())
-
-    def _network(self) -> NetworkWorker:
-        return NetworkWorker(driver=self._cloud.wrap("network", FakeNetwork(self.wiring)), **self._shared())
-
-    def _shared(self) -> dict[str, Any]:
-        cloud = self._cloud
-        assignments: IAssignments = RemoteAssignments(cloud.bus)
-        return {"host": self.name, "zone": self.zone, "assignments": assignments, "bus": cloud.bus,
-                "clock": cloud.clock, "randomness": Random(cloud.seed), "settings": cloud.worker_settings}
-
-    def start(self) -> None:
-        """Start both workers."""
-        self.compute.startService()
-        self.network.startService()
-
-    def rebuild_compute(self) -> None:
-        """A new compute worker in place of the one thrown away."""
-        self.compute = self._compute()
-        self.compute.startService()
-
-    def rebuild_network(self) -> None:
-        """A new network worker in place of the one thrown away."""
-        self.network = self._network()
-        self.network.startService()
-
-
-Wrap = Callable[[str, Any], Any]
 
 
 class MemoryCloud:
-    """A cloud of fake hosts; ``caller`` is a member of the project ``demo``, ``admin`` an administrator."""
+    """A cloud of fake hosts; ``caller`` is a member of the project ``demo``, ``admin`` an administrator.
+
+    Daemons are named ``conductor``, ``scheduler``, ``compute@HOST``, ``network@HOST``; ``api`` is the core as the
+    tests use it, which is not a daemon that runs but has a life to lose too.
+    """
 
     def __init__(self, hosts: int = 2, *, seed: int = 1, options: FakeOptions | None = None,
-                 disturbance: Disturbance | None = None, wrap: Wrap = lambda name, part: part,
-                 worker_settings: WorkerSettings | None = None,
+                 disturbance: Disturbance | None = None, worker_settings: WorkerSettings | None = None,
                  scheduler_settings: SchedulerSettings | None = None) -> None:
-        """``wrap(name, part)`` may replace ``hypervisor``, ``network``, ``bus`` and ``database`` by breaking ones."""
+        """Nothing runs before :meth:`start`."""
         self.clock = Clock()
         self.clock.advance(EPOCH)
         self.seed = seed
-        self.wrap = wrap
+        self.saboteur = Saboteur(self.clock)
         self.worker_settings = worker_settings or WorkerSettings()
         self.scheduler_settings = scheduler_settings or SchedulerSettings()
-        self.bus: MemoryBus = wrap("bus", MemoryBus(self.clock, disturbance))
-        self.database: Database = wrap("database", memory_database(self.clock, self.bus.wake))
+        self.bus = MemoryBus(self.clock, disturbance)
+        self.database = memory_database(self.clock, self.bus.wake)
         registry = Registry(self.database)
         content = Content(registry, MemoryImageStore(), self.clock, defer.maybeDeferred)
         self.images = Catalogue(registry, content)
         self.identity = Identity(
             self.database, self.clock, [Fernet.generate_key()], InlineExecutor(),
             hasher=PasswordHasher.from_parameters(CHEAPEST), on_new_project=[_new_project])
-        self.core: Cloud = assemble(self.database, self.bus, self.images, self.identity, self.clock,
-                                    InlineExecutor(), ZONES, self.scheduler_settings.host_gone)
         self._bootstrap(registry, content)
-        self.conductor: Service = self.new_conductor()
-        self.scheduler: Service = self.new_scheduler()
-        self.hosts = [MemoryHost(self, f"host-{index + 1}", ZONES[index % len(ZONES)], options or FakeOptions())
-                      for index in range(hosts)]
+        self.hosts = [MemoryHost(self.clock, f"host-{index + 1}", ZONES[index % len(ZONES)],
+                                 options or FakeOptions()) for index in range(hosts)]
+        self._builders: dict[str, Callable[[Life], Service]] = {
+            "conductor": self._conductor, "scheduler": self._scheduler}
+        for host in self.hosts:
+            self._builders[f"compute@{host.name}"] = partial(self._compute, host)
+            self._builders[f"network@{host.name}"] = partial(self._network, host)
+        self.lives: dict[str, Life] = {}
+        self.core = self._core()
 
     def _bootstrap(self, registry: Registry, content: Content) -> None:
         made = self.run(self.identity.bootstrap("admin-password", "demo-password"))
@@ -134,49 +109,100 @@ class MemoryCloud:
         self.run(self.database.write(_seed, made.admin.project, made.demo.project))
         self.image: Image = self.run(_tiny(registry, content, self.admin))
 
-    def new_conductor(self) -> ConductorService:
-        """A conductor, not started."""
-        return ConductorService(self.database, self.bus, StoredAssignments(self.database, {}), self.clock)
+    # --- daemons -----------------------------------------------------------------------------------
 
-    def new_scheduler(self) -> SchedulerService:
-        """A scheduler, not started."""
-        return SchedulerService(self.database, self.bus, FilterAlgorithm(Random(self.seed)), self.clock,
-                                Random(self.seed), self.scheduler_settings)
+    def _conductor(self, life: Life) -> Service:
+        database = self._database(life)
+        return ConductorService(database, life.gate(self.bus, "bus"), StoredAssignments(database, {}), life.clock())
+
+    def _scheduler(self, life: Life) -> Service:
+        return SchedulerService(self._database(life), life.gate(self.bus, "bus"), FilterAlgorithm(Random(self.seed)),
+                                life.clock(), Random(self.seed), self.scheduler_settings)
+
+    def _compute(self, host: MemoryHost, life: Life) -> Service:
+        driver = FakeHypervisor(self.clock, self.images, host.guests)
+        return ComputeWorker(hypervisor=life.gate(driver, "hypervisor"), **self._shared(host, life))
+
+    def _network(self, host: MemoryHost, life: Life) -> Service:
+        return NetworkWorker(driver=life.gate(FakeNetwork(host.wiring), "network"), **self._shared(host, life))
+
+    def _shared(self, host: MemoryHost, life: Life) -> dict[str, Any]:
+        bus = life.gate(self.bus, "bus")
+        return {"host": host.name, "zone": host.zone, "assignments": RemoteAssignments(bus), "bus": bus,
+                "clock": life.clock(), "randomness": Random(self.seed), "settings": self.worker_settings}
+
+    def _database(self, life: Life) -> Any:
+        """The one database with a way in of this life's own; its wakes are calls to the outside too."""
+        own = copy(self.database)
+        own._wake = life.gate(self.bus, "bus").wake
+        return life.gate(own, "database")
+
+    def _core(self) -> Cloud:
+        life = Life("api", self.saboteur, lambda: None)
+        self.lives["api"] = life
+        return assemble(self._database(life), life.gate(self.bus, "bus"), self.images, self.identity, self.clock,
+                        InlineExecutor(), ZONES, self.scheduler_settings.host_gone)
 
     def start(self) -> "MemoryCloud":
         """Start every daemon and let the hosts say hello."""
-        self.conductor.startService()
-        self.scheduler.startService()
-        for host in self.hosts:
-            host.start()
+        for name in self._builders:
+            self.build(name)
         self.advance(1)
         return self
 
-    def advance(self, seconds: float, step: float = 0.05) -> None:
-        """Let time pass."""
-        for _ in range(round(seconds / step)):
-            self.clock.advance(step)
+    def build(self, name: str) -> None:
+        """Build a daemon anew in place of the one that was thrown away."""
+        if name == "api":
+            self.core = self._core()
+            return
+        life = Life(name, self.saboteur, lambda: self._rebuild_later(name))
+        self.lives[name] = life
+        self._builders[name](life).startService()
+
+    def kill(self, name: str) -> None:
+        """Throw a daemon away between two calls; :meth:`build` makes a new one."""
+        self.lives[name].end()
+
+    def _rebuild_later(self, name: str) -> None:
+        self.clock.callLater(REBUILD_SECONDS, self.build, name)
+
+    # --- time --------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, from one timer to the next."""
+        end = self.clock.seconds() + seconds
+        while self.clock.seconds() < end:
+            self.tick(end)
+
+    def tick(self, end: float) -> None:
+        """Let time pass to the next timer, at most to ``end``."""
+        due = min((call.getTime() for call in self.clock.getDelayedCalls()), default=end)
+        now = self.clock.seconds()
+        # A float that cannot tell two times apart would stand still for ever.
+        self.clock.advance(max(min(due, end) - now, 1e-6))
 
     def until(self, condition: Callable[[], bool], patience: float = 60.0) -> None:
         """Let time pass until the condition holds; fails after ``patience`` seconds of the cloud's time."""
         deadline = self.clock.seconds() + patience
         while not condition():
-            assert self.clock.seconds() < deadline, f"still not so after {patience} seconds: {condition}"
-            self.clock.advance(0.05)
+            assert self.clock.seconds() < deadline, f"still not so after {patience} seconds"
+            self.tick(deadline)
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], patience: float = 200.0) -> T:
         """The result of a use case; time passes while it waits."""
         outcome: list[Any] = []
-        defer.ensureDeferred(coroutine).addBoth(outcome.append)
-        for _ in range(4000):
-            if outcome:
-                break
-            self.clock.advance(0.05)
-        assert outcome, "the use case still waits after 200 seconds"
+        self.ask(coroutine, outcome)
+        self.until(lambda: bool(outcome), patience)
         if hasattr(outcome[0], "raiseException"):
             outcome[0].raiseException()
         result: T = outcome[0]
         return result
+
+    def ask(self, coroutine: Coroutine[Any, Any, T], outcome: list[Any]) -> None:
+        """Begin a use case; its result or failure is added to ``outcome`` when there is one."""
+        defer.ensureDeferred(coroutine).addBoth(outcome.append)
+
+    # --- looking -----------------------------------------------------------------------------------
 
     def stranger(self, project: Project) -> Caller:
         """A member of another project."""
