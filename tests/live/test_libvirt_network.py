@@ -43,7 +43,7 @@ class Lan:
     def up(self) -> None:
         """Everything a guest asks for answers."""
         for words in ("link set lo up", "link add br0 type bridge", "link set br0 mtu 1450 up",
-                      "addr add 10.9.0.1/24 dev br0", "addr add 169.254.169.254/32 dev br0"):
+                      "addr add 10.9.0.1/24 dev br0", "addr add fd00:9::1/64 dev br0 nodad", "addr add 169.254.169.254/32 dev br0"):
             run(self.name, "ip", *words.split())
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True, timeout=10)
         latest = self.folder / "web/latest"
@@ -56,6 +56,7 @@ class Lan:
                     str(self.folder / "web"))
         self._child("dnsmasq", "--keep-in-foreground", "--conf-file=", "--port=0", "--interface=br0",
                     "--bind-interfaces", "--dhcp-range=10.9.0.0,static,255.255.255.0,120s", "--dhcp-authoritative",
+                    "--enable-ra", "--dhcp-range=fd00:9::,ra-only",
                     f"--dhcp-host={NIC.mac},10.9.0.2", "--dhcp-option=option:mtu,1450", "--user=root",
                     f"--dhcp-leasefile={self.folder}/leases", "--pid-file=")
         self.libvirtd.start()
@@ -106,5 +107,6 @@ async def test_a_guest_finds_its_address_its_metadata_and_lets_its_owner_in(lan:
     known.write_text(f"10.9.0.2 {' '.join(host_key.split()[:2])}\n")
     told = run(lan.name, "ssh", "-i", str(lan.key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}",
                "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "root@10.9.0.2",
-               "hostname; cat /sys/class/net/eth0/mtu")
-    assert told.split() == ["moon", "1450"]
+               "hostname; cat /sys/class/net/eth0/mtu; ip -6 -o addr show dev eth0 scope global")
+    assert told.split()[:2] == ["moon", "1450"]
+    assert "fd00:9::" in told, "it has an address from the router's advertisement too"

@@ -103,7 +103,8 @@ def _add_features(domain: etree.Element, machine: Machine) -> None:
     etree.SubElement(features, "acpi")
     if machine.virt_type == "kvm":
         etree.SubElement(domain, "cpu", {"mode": "host-passthrough", "migratable": "on"})
-    elif machine.tb_cache_mib:
+    else:
+        etree.SubElement(domain, "cpu", {"mode": "maximum"})
         _leaf(etree.SubElement(features, "tcg"), "tb-cache", str(machine.tb_cache_mib), unit="MiB")
     clock = etree.SubElement(domain, "clock", {"offset": "utc"})
     etree.SubElement(clock, "timer", {"name": "hpet", "present": "no"})

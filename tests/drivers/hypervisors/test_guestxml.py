@@ -82,7 +82,8 @@ def test_a_hostile_name_stays_a_name(name: str) -> None:
     assert domain.findtext("title")
 
 
-def test_kvm_guests_get_the_host_s_cpu_and_translated_ones_a_bounded_cache() -> None:
-    kvm = tree(machine=Machine(virt_type="kvm"))
-    assert (kvm.get("type"), kvm.find("cpu") is not None, kvm.find("features/tcg")) == ("kvm", True, None)
-    assert tree().findtext("features/tcg/tb-cache") == "64"
+def test_kvm_guests_get_the_host_s_cpu_and_translated_ones_all_qemu_can_and_a_bounded_cache() -> None:
+    shown = {kind: (domain.get("type"), domain.find("cpu[@mode]").get("mode"),  # type: ignore[union-attr]
+                    domain.findtext("features/tcg/tb-cache"))
+             for kind in ("kvm", "qemu") for domain in [tree(machine=Machine(virt_type=kind))]}
+    assert shown == {"kvm": ("kvm", "host-passthrough", None), "qemu": ("qemu", "maximum", "64")}
