@@ -135,6 +135,12 @@ def count_ports(tx: Transaction, id: str) -> int:
     return int(tx.execute(select(func.count()).where(port_groups.c.group_id == id)).scalar_one())
 
 
+def generations(tx: Transaction, ids: Iterable[str]) -> dict[str, int]:
+    """Group id -> its generation, for those that exist."""
+    return {id: generation for id, generation in gathered(ids, lambda some: tx.execute(
+        select(security_groups.c.id, security_groups.c.generation).where(security_groups.c.id.in_(some))).all())}
+
+
 def referring(tx: Transaction, ids: Iterable[str]) -> set[str]:
     """The groups with a rule that refers to one of these groups."""
     return set(gathered(ids, lambda some: tx.execute(

@@ -99,8 +99,13 @@ def pick(tx: Transaction, subnet: Subnet, cursor: int, wanted: int, table: Table
     for low, high in addressing.windows(subnet.pools, cursor, wanted):
         if len(found) == wanted:
             break
-        used = set(tx.execute(select(table.c.number).where(
-            table.c.subnet_id == subnet.id, table.c.number.between(low, high))).scalars())
+        inside = (table.c.subnet_id == subnet.id) & table.c.number.between(low, high)
+        size = high - low + 1
+        # To count is much cheaper than to fetch; large windows are looked at in subnets that are nearly full.
+        if size > addressing.SMALLEST_WINDOW and tx.execute(
+                select(func.count()).where(inside)).scalar_one() == size:
+            continue
+        used = set(tx.execute(select(table.c.number).where(inside)).scalars())
         found += addressing.free(low, high, used, wanted - len(found))
     return found
 

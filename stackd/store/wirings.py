@@ -20,6 +20,12 @@ from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
 from stackd.store.tables import networks as tables
 
+MOST_KNOWN = 1000
+
+# A group with thousands of members is asked for by every host that has one, after each change: put it together once
+# per generation, which rises with each change of rules and members.
+_known: dict[str, GroupWiring] = {}
+
 
 def port_assignments(tx: Transaction, host: str, ids: Sequence[str]) -> tuple[PortAssignment, ...]:
     """These ports for this host; without wiring where it is to remove them. Ids that are gone are left out."""
@@ -40,13 +46,13 @@ def floating_assignments(tx: Transaction, host: str, ids: Sequence[str]) -> tupl
 
 def group_wirings(tx: Transaction, ids: Sequence[str]) -> tuple[GroupWiring, ...]:
     """These groups with their rules and the addresses of the members of every group the rules refer to."""
-    found = groups.find(tx, None, ids=ids)
-    remote = {rule.remote_group_id for group in found for rule in group.rules if rule.remote_group_id}
-    members = _member_addresses(tx, remote)
-    return tuple(GroupWiring(
-        id=group.id, generation=group.generation, rules=tuple(_plain(rule) for rule in group.rules),
-        members={rule.remote_group_id: members.get(rule.remote_group_id, ())
-                 for rule in group.rules if rule.remote_group_id}) for group in found)
+    generations = groups.generations(tx, ids)
+    known = {id: wiring for id in generations if (wiring := _known.get(id)) and wiring.generation == generations[id]}
+    fresh = _group_wirings(tx, [id for id in generations if id not in known])
+    if len(_known) > MOST_KNOWN:
+        _known.clear()
+    _known.update(fresh)
+    return tuple((known | fresh)[id] for id in generations)
 
 
 def all_of_host(tx: Transaction, host: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -60,6 +66,16 @@ def all_of_host(tx: Transaction, host: str) -> tuple[tuple[str, ...], tuple[str,
               .order_by(tables.port_groups.c.group_id))
     first, second, third = (tuple(tx.execute(statement).scalars()) for statement in (on_host, floating, joined))
     return first, second, third
+
+
+def _group_wirings(tx: Transaction, ids: Sequence[str]) -> dict[str, GroupWiring]:
+    found = groups.find(tx, None, ids=ids) if ids else ()
+    remote = {rule.remote_group_id for group in found for rule in group.rules if rule.remote_group_id}
+    members = _member_addresses(tx, remote)
+    return {group.id: GroupWiring(
+        id=group.id, generation=group.generation, rules=tuple(_plain(rule) for rule in group.rules),
+        members={rule.remote_group_id: members.get(rule.remote_group_id, ())
+                 for rule in group.rules if rule.remote_group_id}) for group in found}
 
 
 def _belongs(port: Port, host: str) -> bool:

@@ -175,6 +175,18 @@ def test_a_new_member_is_told_to_the_hosts_whose_rules_refer_to_its_group(cloud)
     assert set(wiring.members[group.id]) == {first.fixed_ips[0].address, second.fixed_ips[0].address}
 
 
+def test_members_that_left_are_no_longer_told(cloud):
+    project = cloud.project()
+    group = cloud.read(groups.default_of, project.id)
+    first, second = (cloud.instance_port(project, host, group_ids=(group.id,)) for host in ("h1", "h2"))
+    assert len(cloud.read(wirings.group_wirings, [group.id])[0].members[group.id]) == 2
+    cloud.write(ports.release, [second.device_id])
+    assert (kinds.SECURITY_GROUP, group.id) in cloud.stamped["h1"]
+    told = cloud.read(wirings.group_wirings, [group.id, new_id()])
+    assert [wiring.members[group.id] for wiring in told] == [(first.fixed_ips[0].address,)]
+    assert told[0].generation == cloud.read(groups.default_of, project.id).generation
+
+
 def test_a_group_nothing_refers_to_disturbs_no_other_host(cloud):
     project = cloud.project()
     id = new_id()
