@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from stackd.drivers.hypervisors.kvmprobe import boots
+from stackd.drivers.hypervisors.libvirtd import PrivateLibvirtd
 from stackd.errors import ImageVanished, PermanentFailure, TransientFailure
+from stackd.model.guests import GuestNic
 from stackd.model.instances import GuestState
 from stackd.testing.contracts.hypervisor import running, spec_of
-from tests.live.libvirt_fixtures import LibvirtBench, bench, guest_image, libvirtd
+from tests.live.libvirt_fixtures import CACHE, LibvirtBench, bench, guest_image, libvirtd
 
 __all__ = ["bench", "guest_image", "libvirtd"]
 
@@ -90,7 +93,6 @@ async def test_a_guest_whose_qemu_was_killed_has_crashed_and_can_be_started_agai
 
 @pytest_twisted.ensureDeferred
 async def test_a_missing_bridge_is_a_passing_trouble(bench: LibvirtBench) -> None:
-    from stackd.model.guests import GuestNic
     nic = GuestNic(port_id="0" * 32, mac="02:00:00:00:00:01", tap="tapnowhere", bridge="sbrnowhere", mtu=1450)
     driver = bench.driver()
     with pytest.raises(TransientFailure, match="sbrnowhere"):
@@ -128,6 +130,29 @@ async def test_a_vanished_kernel_is_a_vanished_image(bench: LibvirtBench) -> Non
     with pytest.raises(ImageVanished):
         await bench.driver().prepare(spec)
     assert not (await bench.driver().look(spec.id)).prepared
+
+
+def test_a_libvirtd_is_adopted_and_forgets_processes_of_before_the_machine_started() -> None:
+    with tempfile.TemporaryDirectory(prefix="sv") as folder:
+        libvirtd = PrivateLibvirtd(Path(folder) / "h", cache=CACHE / "capabilities")
+        try:
+            libvirtd.start()
+            pid = (Path(folder) / "h/libvirtd.pid").read_text()
+            PrivateLibvirtd(Path(folder) / "h", cache=CACHE / "capabilities").start()
+            assert (Path(folder) / "h/libvirtd.pid").read_text() == pid
+            libvirtd.stop()
+            assert not libvirtd.running()
+            stale = Path(folder) / "h/run/stackd-old.pid"
+            stale.write_text(str(os.getpid()))
+            libvirtd.start()
+            assert stale.exists(), "the same boot: its guests may live"
+            libvirtd.stop()
+            (Path(folder) / "h/boot-id").write_text("an earlier one")
+            libvirtd.start()
+            assert not stale.exists()
+        finally:
+            libvirtd.wipe()
+        assert not (Path(folder) / "h").exists()
 
 
 def test_the_probe_of_kvm_is_a_program_that_really_runs() -> None:

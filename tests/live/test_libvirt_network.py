@@ -43,7 +43,8 @@ class Lan:
     def up(self) -> None:
         """Everything a guest asks for answers."""
         for words in ("link set lo up", "link add br0 type bridge", "link set br0 mtu 1450 up",
-                      "addr add 10.9.0.1/24 dev br0", "addr add fd00:9::1/64 dev br0 nodad", "addr add 169.254.169.254/32 dev br0"):
+                      "addr add 10.9.0.1/24 dev br0", "addr add fd00:9::1/64 dev br0 nodad",
+                      "addr add 169.254.169.254/32 dev br0"):
             run(self.name, "ip", *words.split())
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True, timeout=10)
         latest = self.folder / "web/latest"

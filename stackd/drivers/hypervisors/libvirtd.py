@@ -22,6 +22,7 @@ SOCKET_PATH_LIMIT = 107
 """What AF_UNIX takes, less the zero at the end."""
 BOUND = (("etc", "/etc/libvirt"), ("lib", "/var/lib/libvirt"), ("run", "/run/libvirt"), ("log", "/var/log/libvirt"),
          ("cache", "/var/cache/libvirt"))
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 UNWANTED = ("/usr/bin/qemu-system-i386",)
 """Emulators libvirtd would spend seconds on getting to know, and that no guest of ours uses; hidden from it."""
 FOLDERS = ("etc", "lib/qemu", "run", "log", "cache", "sock")
@@ -119,11 +120,22 @@ class PrivateLibvirtd:
     def wipe(self) -> None:
         """Stop it, cut the power of all its guests, and remove the folder with all that is in it."""
         self.stop()
+        if self._folder.exists():
+            self._forget_former_boot()
         for pid in self._guest_pids():
             _end(pid)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _forget_former_boot(self) -> None:
+        """Process numbers kept since before the machine started mean nothing now: libvirtd would kill by them."""
+        noted = self._folder / "boot-id"
+        if not noted.exists() or noted.read_text() != BOOT_ID.read_text():
+            shutil.rmtree(self._folder / "run", ignore_errors=True)
+            noted.write_text(BOOT_ID.read_text())
+
     def _write_folder(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._forget_former_boot()
         for name in FOLDERS:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         self._cache.mkdir(parents=True, exist_ok=True)
