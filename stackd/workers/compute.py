@@ -94,7 +94,7 @@ class ComputeWorker(HostWorker):
         instance = assignment.instance
         self._moved.pop(instance.id, None)
         care = self._cares.get(instance.id)
-        if care is None or care.assignment.instance.placement_epoch != instance.placement_epoch:
+        if care is None:
             self._cares[instance.id] = _Care(assignment, instance.observed, self.clock.seconds())
         else:
             care.assignment = assignment
@@ -115,7 +115,8 @@ class ComputeWorker(HostWorker):
     def _take_unknown(self, unknown: tuple[str, ...]) -> None:
         if unknown and unknown != self.unknown:
             _log.warn("{host} has guests the cloud does not know; they are kept: {ids}", host=self.host, ids=unknown)
-        self.unknown = unknown or self.unknown
+        # Only a fetch that says what is held asks for strangers; those that became known are none any more.
+        self.unknown = unknown or tuple(id for id in self.unknown if id not in self._cares)
 
     async def _sweep(self) -> None:
         """One look at all guests each heartbeat: those whose power changed since it was last told are queued."""

@@ -149,9 +149,11 @@ def test_redelivery_leaves_time_between(clock: Clock) -> None:
 
 
 def test_what_a_dead_daemon_had_not_finished_goes_to_another(clock: Clock) -> None:
+    hung: Deferred[None] = Deferred()
+
     class Hanging(ListeningEndpoint):
         async def reported(self, body: dict[str, Any]) -> None:
-            await Deferred()
+            await hung
 
     bus, other = MemoryBus(clock), ListeningEndpoint()
     subscription = result(clock, bus.serve("conductor", Hanging()))
@@ -160,6 +162,8 @@ def test_what_a_dead_daemon_had_not_finished_goes_to_another(clock: Clock) -> No
     clock.advance(0)
     subscription.crash()
     result(clock, bus.serve("conductor", other))
+    clock.advance(1)
+    hung.errback(errors.DatabaseUnavailable("What a dead daemon says is not heard."))
     clock.advance(1)
     assert other.reports.pending == [{"n": 1}]
     clock.advance(5)

@@ -14,7 +14,7 @@ from stackd import errors
 from stackd.bus.memory import MemoryBus
 from stackd.drivers.hypervisors.fake import FakeHypervisor, FakeOptions, FakeWorld
 from stackd.interfaces.hypervisor import IHypervisor
-from stackd.model.assignments import InstanceAssignment
+from stackd.model.assignments import Assignments, InstanceAssignment
 from stackd.model.faults import FaultCode
 from stackd.model.guests import Guest, GuestSpec
 from stackd.model.instances import GuestState, InstanceDesired, ObservedInstance, RebootKind
@@ -220,6 +220,35 @@ def test_a_guest_that_powered_itself_off_while_no_worker_ran_stays_off(bench: Be
     assert bench.driver.verbs == []
 
 
+def test_a_guest_that_powered_itself_off_is_not_started_before_the_cloud_has_decided(bench: Bench) -> None:
+    bench.launch()
+    report = bench.cloud.report
+
+    async def refuse(report: Any) -> None:
+        raise errors.OutcomeUnknown("Lost.")
+
+    bench.cloud.report = refuse  # type: ignore[method-assign]
+    bench.world.stop(A)
+    bench.run(150)
+    assert bench.driver.verbs == ["prepare", "start"]
+    bench.cloud.report = report  # type: ignore[method-assign]
+    bench.run(30)
+    assert bench.cloud.instance(A).desired is STOPPED
+
+
+def test_a_newer_wish_wins_over_a_guest_that_powered_itself_off(bench: Bench) -> None:
+    bench.launch()
+    bench.world.stop(A)
+    bench.change(reboots=1)
+    assert bench.seen() == (GuestState.RUNNING, True)
+
+
+def test_what_does_not_change_is_told_again_after_a_long_time(bench: Bench) -> None:
+    bench.launch()
+    bench.run(1000)
+    assert len(bench.reported()) == 2
+
+
 def test_a_crashed_guest_is_started_again(bench: Bench) -> None:
     bench.launch()
     bench.world.stop(A, GuestState.CRASHED)
@@ -284,6 +313,16 @@ def test_what_moved_is_removed_and_what_is_unknown_is_kept(bench: Bench) -> None
     bench.run(1)
     assert list(bench.world.guests) == [B]
     assert bench.worker.unknown == (B,)
+
+
+def test_what_came_back_is_not_removed_by_an_old_word(bench: Bench) -> None:
+    bench.launch(A)
+    bench.world.boot(GuestSpec(id=B, name="n", vcpus=1, memory_mib=1, disk_gib=1, epoch=7,
+                               image=instance(B, "h").image))
+    word = Assignments(version=bench.worker.assigned.version, moved={A: 1, B: 6})
+    Deferred.fromCoroutine(bench.worker.take(word))
+    bench.run(1)
+    assert bench.world.look(A).state is bench.world.look(B).state is GuestState.RUNNING
 
 
 def test_absence_is_no_order(bench: Bench) -> None:

@@ -227,6 +227,21 @@ def test_what_fails_in_passing_is_tried_again_as_a_whole(bench: Bench) -> None:
     assert bench.said("p1") == [(WiringState.WIRED, 1)]
 
 
+def test_patience_begins_anew_after_a_success(bench: Bench) -> None:
+    for generation in (1, 2, 3):
+        bench.driver.poison["p1"] = errors.TransientFailure("The kernel is busy.")
+        bench.assign(port("p1", generation), port("p2", generation, address="10.0.0.6"))
+        bench.driver.poison.clear()
+        bench.run(10)
+        assert len(bench.driver.applied[-1].ports) == 2  # never taken apart
+
+
+def test_what_does_not_change_is_told_again_after_a_long_time(bench: Bench) -> None:
+    bench.assign(port("p1"))
+    bench.run(1000)
+    assert bench.said("p1") == [(WiringState.WIRED, 1)] * 2
+
+
 def test_what_goes_on_failing_in_passing_does_not_hold_up_the_others(bench: Bench) -> None:
     bench.driver.poison["p1"] = errors.TransientFailure("The kernel is busy.")
     bench.assign(port("p1"), port("p2", address="10.0.0.6"))

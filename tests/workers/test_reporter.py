@@ -101,6 +101,24 @@ def test_a_newer_word_replaces_one_that_was_not_confirmed(mouth: Mouth) -> None:
     assert mouth.heard() == [[("a", 2)]]
 
 
+def test_what_was_said_during_a_report_that_failed_wins(mouth: Mouth) -> None:
+    gate: Deferred[None] = Deferred()
+    report = mouth.cloud.report
+
+    async def lost(one: Report) -> None:
+        mouth.cloud.report = report  # type: ignore[method-assign]
+        await gate
+
+    mouth.cloud.report = lost  # type: ignore[method-assign]
+    mouth.say("a", 1)
+    mouth.say("b", 1)
+    mouth.clock.advance(0)
+    mouth.say("a", 2)
+    gate.errback(errors.OutcomeUnknown("Lost."))
+    mouth.clock.pump([1.0] * 5)
+    assert mouth.heard() == [[("a", 2), ("b", 1)]]
+
+
 def test_very_many_words_take_several_reports(mouth: Mouth) -> None:
     for n in range(BATCH + 1):
         mouth.say(f"{n:04}")
