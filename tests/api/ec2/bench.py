@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import pytest
 from attrs import evolve
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from twisted.web.test.requesthelper import DummyRequest
 
 from stackd import errors
@@ -104,6 +106,13 @@ def described(client: Any, ids: list[str] | None = None, **arguments: Any) -> li
         arguments["InstanceIds"] = ids
     return [one for reservation in client.describe_instances(**arguments)["Reservations"]
             for one in reservation["Instances"]]
+
+
+def refused(call: Any, **arguments: Any) -> str:
+    """The code a call is refused with."""
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    return code_of(caught)
 
 
 def code_of(caught: Any) -> str:

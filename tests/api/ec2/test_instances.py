@@ -5,19 +5,12 @@ import base64
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.api.ec2.bench import code_of, described
+from tests.api.ec2.bench import code_of, described, refused
 
 
 def names(found):
     """The ids of instances."""
     return [one["InstanceId"] for one in found]
-
-
-def refused(call, **arguments):
-    """The code a call is refused with."""
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    return code_of(caught)
 
 
 def test_stop_start_reboot_terminate(bench, ec2):

@@ -95,7 +95,7 @@ async def _requests(call: Call, direction: Direction) -> list[RuleRequest]:
     for permission in permissions or ([_from_flat(flat)] if flat else []):
         asked += await _permission(call, direction, permission)
     if not asked:
-        raise errors.MissingValue("the parameter IpPermissions with a source")
+        raise errors.MissingValue("the parameter IpPermissions")
     return asked
 
 
@@ -121,6 +121,8 @@ async def _permission(call: Call, direction: Direction, permission: Mapping[str,
                      description=entry.get("Description", "")) for entry in permission.get("Ipv6Ranges", ())]
     for pair in permission.get("UserIdGroupPairs", ()):
         asked.append(evolve(base, remote_group_id=await _pair(call, pair), description=pair.get("Description", "")))
+    if not asked:
+        raise errors.MissingValue("a source: IpRanges, Ipv6Ranges or Groups in every permission")
     return asked
 
 
