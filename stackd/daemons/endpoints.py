@@ -1,6 +1,6 @@
 """Where the APIs listen: EC2 at the port base, every OpenStack API one above, metadata one above that."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
@@ -16,9 +16,15 @@ from stackd.api.openstack.identity.service import IdentityService
 from stackd.api.openstack.image.service import ImageService
 from stackd.api.openstack.network.service import NetworkService
 from stackd.api.openstack.streaming import StreamSite
+from stackd.api.metadata.signed import SignedInstances
 from stackd.config.sections import Config
 from stackd.daemons.health import HealthResource, MetricsResource
+from stackd.daemons.metadata import cloud_resource
 from stackd.daemons.parts import Parts
+from stackd.imageservice.sweeping import STALL_SECONDS, Sweep
+from stackd.model.assignments import InstanceAssignment
+from stackd.store import assigned, imagekeeping, instances
+from stackd.workers.metadata.web import MetadataResource
 
 
 def public_url(config: Config) -> str:
@@ -39,12 +45,35 @@ def api_services(parts: Parts) -> MultiService:
     base = parts.config.api.port_base
     _listen(parts, base, Site(with_health({b"": ec2(parts)}))).setServiceParent(services)
     _listen(parts, base + 1, StreamSite(with_health(openstack(parts)))).setServiceParent(services)
+    _listen(parts, base + 2, Site(cloud_resource(parts))).setServiceParent(services)
     return services
 
 
 def image_services(parts: Parts) -> StreamServerEndpointService:
     """A listener of the image API alone, at its place among the OpenStack APIs."""
     return _listen(parts, parts.config.api.port_base + 1, StreamSite(with_health({b"image": image(parts)})))
+
+
+def image_sweep(parts: Parts, stall: float = STALL_SECONDS) -> Sweep:
+    """Removes bytes no image and no unbuilt instance needs; uploads without progress for ``stall`` seconds end."""
+    async def needed(ids: Collection[str]) -> Collection[str]:
+        return await parts.database.read(imagekeeping.needed, ids)
+
+    return Sweep(parts.database, parts.store, needed, stall=stall)
+
+
+def metadata_service(parts: Parts) -> StreamServerEndpointService:
+    """The metadata of every instance for a proxy that signs whose it asks for."""
+    async def show(id: str) -> InstanceAssignment | None:
+        return await parts.database.read(assigned.assignment_of, id)
+
+    async def user_data(id: str) -> bytes:
+        return await parts.database.read(instances.user_data_of, id)
+
+    secret = parts.metadata_secret
+    resource = MetadataResource(find=SignedInstances(secret, show).find, user_data=user_data,
+                                region=parts.config.cloud.region, secret=secret, clock=parts.reactor)
+    return _listen(parts, parts.config.api.port_base + 2, Site(resource))
 
 
 def ec2(parts: Parts) -> IResource:
@@ -58,7 +87,7 @@ def openstack(parts: Parts) -> dict[bytes, IResource]:
     return {b"identity": IdentityService(parts.identity, catalog).resource(),
             b"compute": ComputeService(parts.identity, parts.core).resource(),
             b"image": image(parts),
-            b"network": NetworkService(parts.identity, parts.core).resource()}
+            b"network": NetworkService(parts.core).resource()}
 
 
 def image(parts: Parts) -> IResource:

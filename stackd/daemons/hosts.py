@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from twisted.application.service import MultiService
+from twisted.application.service import IService, MultiService
 
 from stackd import errors
 from stackd.config.sections import Config
+from stackd.daemons.metadata import host_service
 from stackd.daemons.parts import Parts
 from stackd.drivers import loading
 from stackd.interfaces.hypervisor import IHypervisor
-from stackd.interfaces.network import INetworkDriver
+from stackd.interfaces.network import INetworkDriver, IRouters
 from stackd.rules.plans.instance import PlanSettings
 from stackd.workers.compute import ComputeWorker
+from stackd.workers.metadata.hosting import host_metadata
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
 from stackd.workers.settings import WorkerSettings
@@ -59,10 +61,14 @@ def host_services(parts: Parts, place: HostPlace, compute: bool = True, network:
             "host": name, "zone": zones[index % len(zones)], "assignments": RemoteAssignments(parts.bus),
             "bus": parts.bus, "clock": parts.reactor, "randomness": parts.random,
             "settings": worker_settings(parts.config)}
-        if network:
-            NetworkWorker(driver=network_driver(parts, place), **shared).setServiceParent(services)
-        if compute:
-            ComputeWorker(hypervisor=hypervisor(parts, place), **shared).setServiceParent(services)
+        driver = network_driver(parts, place) if network else None
+        wiring = NetworkWorker(driver=driver, **shared) if driver is not None else None
+        guests = ComputeWorker(hypervisor=hypervisor(parts, place), **shared) if compute else None
+        for worker in filter(None, (wiring, guests)):
+            worker.setServiceParent(services)
+        # Where one process plays all of a host it serves the metadata too.
+        if wiring is not None and guests is not None and IRouters.providedBy(driver):
+            host_service(parts, driver, wiring, guests, shared["assignments"]).setServiceParent(services)
     return services
 
 

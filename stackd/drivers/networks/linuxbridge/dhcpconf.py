@@ -12,6 +12,8 @@ from stackd.model.networks import Subnet
 from stackd.model.wirings import NetworkWiring, PortWiring
 
 LEASE_SECONDS = 86400
+LEASE_SECONDS_V6 = 600
+"""Short, because a guest made anew on its port has another client id, and its address waits for the old one's."""
 DOMAIN = "novalocal"
 
 
@@ -87,7 +89,7 @@ def kept_leases(text: str, ports: Iterable[PortWiring]) -> str:
 def _subnet(tag: str, subnet: Subnet, mtu: int, dns: tuple[str, ...]) -> list[str]:
     network = ip_network(subnet.cidr)
     if network.version == 6:
-        lines = [f"dhcp-range=set:{tag},{network.network_address},static,{network.prefixlen},{LEASE_SECONDS}"]
+        lines = [f"dhcp-range=set:{tag},{network.network_address},static,{network.prefixlen},{LEASE_SECONDS_V6}"]
         return lines + _option(tag, "option6:dns-server", [f"[{each}]" for each in dns if ":" in each])
     lines = [f"dhcp-range=set:{tag},{network.network_address},static,{network.netmask},{LEASE_SECONDS}",
              f"dhcp-option=tag:{tag},option:mtu,{mtu}"]

@@ -38,7 +38,7 @@ def test_own_resolvers_come_first() -> None:
 def test_ipv6() -> None:
     """Router advertisement and reservations."""
     lines = conf(cidr="fd00:1::/64", gateway_ip="fd00:1::1", ip_version=6)
-    assert "enable-ra" in lines and "dhcp-range=set:s0,fd00:1::,static,64,86400" in lines
+    assert "enable-ra" in lines and "dhcp-range=set:s0,fd00:1::,static,64,600" in lines
     assert "dhcp-option=tag:s0,option6:dns-server,[fd00::53]" in lines
 
 

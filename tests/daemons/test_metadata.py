@@ -1,0 +1,102 @@
+"""The metadata service of a host as its daemon puts it together: who asks is found through both workers."""
+
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest_twisted
+from attrs import evolve
+from treq import content, get
+from twisted.internet import reactor
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from stackd.daemons.metadata import host_service, kept_secret
+from stackd.interfaces.network import IRouters
+from stackd.model.assignments import InstanceAssignment, PortAssignment
+from stackd.testing.contracts.network import network_of, port_of
+from stackd.testing.records import an_assignment, an_instance
+
+
+@implementer(IRouters)
+class LoopbackRouters:
+    """One network, whose router is the loopback."""
+
+    def __init__(self, network_id: str) -> None:
+        self.id = network_id
+        self.port = 0
+
+    async def networks(self) -> tuple[str, ...]:
+        """The one."""
+        return (self.id,)
+
+    def router_identity(self, network_id: str) -> int:
+        """Always the same."""
+        return 1
+
+    def metadata_socket(self, network_id: str) -> socket.socket:
+        """A socket on a free port."""
+        made = socket.create_server(("127.0.0.1", 0))
+        made.setblocking(False)
+        self.port = made.getsockname()[1]
+        return made
+
+
+class Workers:
+    """What both workers of a host answer about one guest at 127.0.0.1."""
+
+    host = "host-1"
+
+    def __init__(self, network_id: str, port: PortAssignment, assignment: InstanceAssignment) -> None:
+        self.port, self.guest, self.where = port, assignment, (network_id, "127.0.0.1")
+
+    def port_at(self, network_id: str, address: str) -> PortAssignment | None:
+        """The guest's port."""
+        return self.port if (network_id, address) == self.where else None
+
+    def assignment(self, instance_id: str) -> InstanceAssignment | None:
+        """The guest."""
+        return self.guest if instance_id == self.guest.instance.id else None
+
+    async def user_data(self, host: str, instance_id: str) -> bytes:
+        """What the cloud keeps for it."""
+        return f"#!{host} {instance_id[:2]}".encode()
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_asks(tmp_path: Path) -> None:
+    """A guest is known by its network and address, its user data comes from the cloud, a port without guest is none."""
+    network = network_of()
+    wiring = evolve(port_of(network), instance_id="d" * 32)
+    workers: Any = Workers(network.id, PortAssignment(id=wiring.id, generation=1, wiring=wiring),
+                           an_assignment(an_instance(has_user_data=True)))
+    routers = LoopbackRouters(network.id)
+    assert verifyObject(IRouters, routers)
+    parts: Any = SimpleNamespace(reactor=reactor, state=tmp_path,
+                                 config=SimpleNamespace(cloud=SimpleNamespace(region="moon")))
+    service = host_service(parts, routers, workers, workers, workers)
+    await service.look()
+    try:
+        assert await heard(routers.port, "meta-data/instance-id") == (200, "i-ddddddddddddddddd")
+        assert await heard(routers.port, "meta-data/placement/region") == (200, "moon")
+        assert await heard(routers.port, "user-data") == (200, "#!host-1 dd")
+        workers.port = evolve(workers.port, wiring=None)
+        assert (await heard(routers.port, "meta-data/instance-id"))[0] == 404
+    finally:
+        await service.stopService()
+
+
+def test_kept_secret(tmp_path: Path) -> None:
+    """A secret is made once, and only its owner may read it."""
+    path = tmp_path / "new" / "secret"
+    first = kept_secret(path)
+    assert len(first) == 64 and kept_secret(path) == first
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert kept_secret(tmp_path / "other") != first
+
+
+async def heard(port: int, path: str) -> tuple[int, str]:
+    """Status and body."""
+    answer = await get(f"http://127.0.0.1:{port}/latest/{path}", persistent=False)
+    return answer.code, (await content(answer)).decode()
