@@ -167,6 +167,8 @@ def _usable(ask: PortAsk, candidates: Candidates) -> list[Subnet]:
 
 def _asked_for(address: str, usable: Sequence[Subnet]) -> FixedIP:
     wanted = addressing.canonical(address, "fixed_ip")
+    if addressing.version(wanted) == 6:
+        raise errors.InvalidValue("fixed_ip", f"{address} cannot be chosen: guests make their own IPv6 addresses.")
     for subnet in usable:
         if addressing.assignable(subnet.cidr, wanted) and wanted != subnet.gateway_ip:
             return FixedIP(subnet_id=subnet.id, address=wanted)

@@ -132,7 +132,7 @@ def test_an_ipv6_subnet_gives_the_address_a_guest_will_give_itself(cloud):
 
 @pytest.mark.parametrize("address, error", [
     ("172.31.0.9", errors.AddressInUse), ("172.31.0.1", errors.InvalidValue), ("9.9.9.9", errors.InvalidValue),
-    ("nonsense", errors.InvalidValue), ("172.31.15.255", errors.InvalidValue)])
+    ("nonsense", errors.InvalidValue), ("2001:db8::9", errors.InvalidValue), ("172.31.15.255", errors.InvalidValue)])
 def test_an_address_asked_for_must_be_free_and_of_the_subnet(cloud, address, error):
     project = cloud.project()
     assert cloud.instance_port(project, fixed_ip="172.31.0.9").fixed_ips[0].address == "172.31.0.9"
