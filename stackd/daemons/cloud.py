@@ -1,5 +1,6 @@
 """``stack-cloud``: every daemon in one process, on the memory bus and sqlite. ``stackd cloud`` runs it in the foreground."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -18,13 +19,14 @@ from stackd.config import loading as configuration
 from stackd.config.sections import Config
 from stackd.daemons import clientfiles, logging, machine, seeding
 from stackd.daemons.control import conductor_service, scheduler_service
-from stackd.daemons.endpoints import api_services
+from stackd.daemons.endpoints import api_services, image_sweep, metadata_service
 from stackd.daemons.hosts import FAKE, host_names, host_services
 from stackd.daemons.operating import operator_commands
 from stackd.daemons.operator import operator_service
 from stackd.daemons.parts import Parts
 from stackd.daemons.passwords import passwords_of
 from stackd.daemons.resetting import Resetting
+from stackd.imageservice.sweeping import SweepService
 from stackd.store import hosts
 
 log = Logger()
@@ -54,14 +56,18 @@ class CloudService(MultiService):
         passwords = passwords_of(parts.state)
         made = await parts.identity.bootstrap(passwords["admin"], passwords["demo"])
         await parts.database.write(seeding.seed_cloud, made.admin.project.id, config.cloud.external_cidr)
+        # No other process uploads: what a killed one left half done is put back at once.
+        await image_sweep(parts, stall=0.0).once()
         if config.compute.driver == FAKE:
-            await seeding.ensure_tiny_image(parts, made.admin)
+            await seeding.seed_images(parts, made.admin)
         self._workers = await self._make_workers()
         resetting = Resetting(parts, self._pause, self._resume)
         await resetting.keep_pristine()
         commands = operator_commands(parts, resetting if config.compute.driver == FAKE else None)
         operator_service(self._reactor, parts.state / "operator.sock", commands).setServiceParent(self)
         api_services(parts).setServiceParent(self)
+        metadata_service(parts).setServiceParent(self)
+        SweepService(image_sweep(parts), self._reactor).setServiceParent(self)
         self._workers.setServiceParent(self)
         await self._hosts_alive()
         clientfiles.write_client_files(parts.state, config, made.admin, made.demo, passwords)
@@ -126,12 +132,18 @@ def configured(state: Path, drivers: str | None = None, host: str | None = None,
     return read
 
 
+def _reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
+
+
 def run_in_foreground(state: Path, drivers: str | None, host: str | None, port_base: int | None,
                       hosts: int | None, config: Path | None) -> int:
     """Run until SIGTERM or SIGINT; the exit status is 1 when it could not start."""
-    from twisted.internet import reactor
-
+    reactor = _reactor()
     sys.setswitchinterval(0.0005)  # database threads starve behind a busy reactor otherwise
+    os.umask(0o077)  # everything in the state folder is the owner's alone
     chosen = configured(state, drivers, host, port_base, hosts, config)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     logging.begin(sys.stderr, chosen.logging.level)
@@ -179,9 +191,7 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> MultiService:
     """The service ``twistd`` runs."""
-    from twisted.internet import reactor
-
     read = configuration.load_file(Path(options["config"])) if options["config"] else Config()
     state = Path(options["state"] or read.cloud.state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return CloudService(reactor, configured(state, config=Path(options["config"]) if options["config"] else None))
+    return CloudService(_reactor(), configured(state, config=Path(options["config"]) if options["config"] else None))

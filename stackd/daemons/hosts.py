@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from stackd import errors
 from stackd.config.sections import Config
@@ -52,9 +53,27 @@ def worker_settings(config: Config) -> WorkerSettings:
                           plan=PlanSettings(shutdown_grace=config.compute.shutdown_grace))
 
 
-def host_services(parts: Parts, place: HostPlace, compute: bool = True, network: bool = True) -> MultiService:
+class HostServices(MultiService):
+    """Workers, and the drivers they are done with when all have stopped."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.drivers: list[IHypervisor | INetworkDriver] = []
+
+    def stopService(self) -> "Deferred[None]":
+        """Finish the running steps, then let go of the drivers; what they made stays."""
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        await super().stopService()  # type: ignore[no-untyped-call]
+        for driver in self.drivers:
+            await driver.close()
+
+
+def host_services(parts: Parts, place: HostPlace, compute: bool = True, network: bool = True) -> HostServices:
     """The workers of every host of this process."""
-    services = MultiService()
+    services = HostServices()
     zones = parts.config.cloud.zones
     for index, name in enumerate(host_names(parts.config)):
         shared: dict[str, Any] = {
@@ -64,40 +83,40 @@ def host_services(parts: Parts, place: HostPlace, compute: bool = True, network:
         driver = network_driver(parts, place) if network else None
         wiring = NetworkWorker(driver=driver, **shared) if driver is not None else None
         guests = ComputeWorker(hypervisor=hypervisor(parts, place), **shared) if compute else None
-        for worker in filter(None, (wiring, guests)):
-            worker.setServiceParent(services)
+        if wiring is not None:
+            wiring.setServiceParent(services)
+            services.drivers.append(wiring.driver)
+        if guests is not None:
+            guests.setServiceParent(services)
+            services.drivers.append(guests.hypervisor)
         # Where one process plays all of a host it serves the metadata too.
         if wiring is not None and guests is not None and IRouters.providedBy(driver):
             host_service(parts, driver, wiring, guests, shared["assignments"]).setServiceParent(services)
     return services
 
 
-def hypervisor(parts: Parts, place: HostPlace) -> IHypervisor:
+def hypervisor(parts: Parts, place: HostPlace) -> Any:
     """The configured hypervisor driver."""
     section = parts.config.compute
     if section.driver == FAKE:
-        return _made("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images)
+        return loading.make("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images)
     options: dict[str, Any] = {}
     if section.driver == "libvirt":
         from stackd.drivers.hypervisors.libvirt import LibvirtOptions
 
         options = {"uri": place.libvirt_uri, "options": LibvirtOptions(virt_type=section.virt_type)}
-    return _made("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images,
-                 place.folder / "compute", **options)
+    return loading.make("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images,
+                        place.folder / "compute", **options)
 
 
-def network_driver(parts: Parts, place: HostPlace) -> INetworkDriver:
+def network_driver(parts: Parts, place: HostPlace) -> Any:
     """The configured network driver."""
     section = parts.config.network
     if section.driver == FAKE:
-        return _made("stackd.networks", section.driver, INetworkDriver)
+        return loading.make("stackd.networks", section.driver, INetworkDriver)
     from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 
     options = LinuxBridgeOptions(state=place.folder / "network", netns=place.netns,
                                  public_bridge=place.public_bridge,
                                  floating_ranges=(parts.config.cloud.external_cidr,))
-    return _made("stackd.networks", section.driver, INetworkDriver, parts.reactor, options)
-
-
-def _made(group: str, name: str, interface: Any, *args: Any, **kwargs: Any) -> Any:
-    return loading.make(group, name, interface, *args, **kwargs)
+    return loading.make("stackd.networks", section.driver, INetworkDriver, parts.reactor, options)

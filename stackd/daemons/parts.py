@@ -4,6 +4,7 @@
 """
 
 import os
+import secrets
 from functools import cached_property
 from pathlib import Path
 from random import Random, SystemRandom
@@ -32,6 +33,7 @@ from stackd.store.database import Database
 from stackd.store.executors import ThreadExecutor
 
 KEYS_FILE = "identity.keys"
+METADATA_FILE = "metadata.secret"
 
 
 class Parts:
@@ -106,6 +108,11 @@ class Parts:
         return assemble(self.database, self.bus, self.images, self.identity, self.reactor, self.threads,
                         self.config.cloud.zones, self.config.hosts.gone)
 
+    @cached_property
+    def metadata_secret(self) -> bytes:
+        """Signs metadata tokens and the requests of metadata proxies."""
+        return _kept(self.state / METADATA_FILE, secrets.token_hex(32)).strip().encode()
+
     def _in_thread(self, fn: Any, *args: Any) -> "Deferred[Any]":
         return self.threads.run(fn, *args)
 
@@ -119,9 +126,14 @@ class Parts:
 
 
 def _fernet_keys(path: Path) -> list[str]:
-    """The keys of tokens and secrets, newest first; made when there are none, readable by the owner alone."""
+    """The keys of tokens and secrets, newest first; made when there are none."""
+    return _kept(path, Fernet.generate_key().decode()).split()
+
+
+def _kept(path: Path, new: str) -> str:
+    """The secret in this file, which gets ``new`` when it is not there; readable by the owner alone."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(Fernet.generate_key().decode() + "\n")
-    return path.read_text().split()
+            file.write(new + "\n")
+    return path.read_text()

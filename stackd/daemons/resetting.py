@@ -4,14 +4,12 @@ The sqlite database is kept as it was when the cloud was new; a reset puts that 
 and the fake hosts are made anew. Credentials and issued tokens stay good.
 """
 
-import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from stackd.daemons.parts import Parts
 from stackd.store import hosts
+from stackd.store.copies import copy, file_of
 
 FILE = "pristine.db"
 
@@ -25,7 +23,7 @@ class Resetting:
         self._parts = parts
         self._pause = pause
         self._resume = resume
-        self._live = make_url(parts.config.database.url).database or ""
+        self._live = file_of(parts.config.database.url)
         self._pristine = Path(parts.state) / FILE
 
     async def keep_pristine(self) -> None:
@@ -41,9 +39,3 @@ class Resetting:
         await self._parts.database.write(hosts.renew_incarnation)
         self._parts.identity.forget_cached()
         await self._resume()
-
-
-def copy(source: str, target: str) -> None:
-    """Copy a sqlite database into another, over what that held, while both may be open."""
-    with sqlite3.connect(source, timeout=15) as read, sqlite3.connect(target, timeout=15) as write:
-        read.backup(write)

@@ -1,13 +1,13 @@
 """What a new cloud has before anybody asks: flavors, the external network, and each project's defaults."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stackd.config.sections import Config
 from stackd.core import flavors
+from stackd.imageservice.seeding import TINY, Seeding
 from stackd.model.callers import ADMIN, Caller
 from stackd.model.identities import Project, Tenancy
-from stackd.model.images import ImageQuery, ImageStatus, NewImage, Visibility
 from stackd.model.quotas import QuotaSet
 from stackd.store import defaults, quotas
 from stackd.store.database import Transaction
@@ -15,8 +15,6 @@ from stackd.store.database import Transaction
 if TYPE_CHECKING:
     from stackd.daemons.parts import Parts
 
-TINY = "tiny"
-TINY_BYTES = 4096
 
 def new_project(config: Config) -> Callable[[Transaction, Project], None]:
     """The hook that gives a new project its quotas, its ``default`` group and its default network."""
@@ -40,17 +38,8 @@ def seed_cloud(tx: Transaction, admin_project_id: str, external_cidr: str) -> No
     defaults.external(tx, admin_project_id, external_cidr)
 
 
-async def ensure_tiny_image(parts: "Parts", admin: Tenancy) -> None:
+async def seed_images(parts: "Parts", admin: Tenancy) -> None:
     """The one image of a cloud of fake hosts: a few KiB that fake guests pretend to boot from."""
     caller = Caller(user_id=admin.user.id, user_name=admin.user.name, project_id=admin.project.id,
                     project_name=admin.project.name, roles=frozenset({ADMIN}), request_id="bootstrap")
-    found = await parts.registry.list(caller, ImageQuery(names=(TINY,), limit=1))
-    image = found.items[0] if found.items else await parts.registry.create(caller, NewImage(
-        name=TINY, visibility=Visibility.PUBLIC, disk_format="raw", container_format="bare",
-        properties={"architecture": "x86_64"}))
-    if image.status is ImageStatus.QUEUED:
-        await parts.content.upload(caller, image.id, _zeros())
-
-
-async def _zeros() -> AsyncIterator[bytes]:
-    yield bytes(TINY_BYTES)
+    await Seeding(parts.registry, parts.content, caller, parts.threads.run).ensure(TINY)

@@ -72,6 +72,11 @@ def describe(tx: Transaction, id: str, description: str) -> None:
 def lead(tx: Transaction, floating: FloatingIP, port_id: str, fixed_ip: str, host: str) -> None:
     """Lead an address to a port on a host, or to nothing where ``port_id`` is empty."""
     _turn(tx, [floating], {floating.id: host}, port_id=port_id, fixed_ip=fixed_ip)
+    device = tx.execute(select(ports.c.device_id).where(ports.c.id == port_id)).scalar() if port_id else None
+    # Guests read their public address from their host's metadata service.
+    for where, instance_id in ((host, device), (floating.host, floating.instance_id)):
+        if instance_id:
+            tx.stamp(where, kinds.INSTANCE, [instance_id])
 
 
 def follow(tx: Transaction, host_of_port: Mapping[str, str]) -> None:

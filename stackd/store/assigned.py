@@ -62,6 +62,11 @@ def _instances(tx: Transaction, ids: list[str]) -> tuple[InstanceAssignment, ...
         for id, instance in found.items())
 
 
+def assignment_of(tx: Transaction, id: str) -> InstanceAssignment | None:
+    """An instance that has not ended as its host is told of it, for the cloud's own metadata port."""
+    return next((one for one in _instances(tx, [id]) if one.instance.ended_at is None), None)
+
+
 def strangers(tx: Transaction, request: FetchRequest) -> tuple[dict[str, int], tuple[str, ...]]:
     """Guests a compute worker holds that are not its own: MOVED (id -> epoch elsewhere) and UNKNOWN."""
     if not request.held or request.worker != "compute":

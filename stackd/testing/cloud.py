@@ -229,7 +229,7 @@ def _new_project(tx: Transaction, project: Project) -> None:
 
 def _seed(tx: Transaction, admin: Project, demo: Project) -> None:
     flavors.seed(tx)
-    defaults.external(tx, admin.id, "203.0.113.0/24")
+    defaults.external(tx, admin.id, "172.24.4.0/24")
     for project in (admin, demo):
         quotas.change(tx, project.id, evolve(quotas.limits_of(tx, project.id), instances=UNLIMITED, cores=UNLIMITED,
                                              ram=UNLIMITED, ports=UNLIMITED))

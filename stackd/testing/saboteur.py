@@ -108,9 +108,9 @@ class LifeClock:
         """The same time as everybody's."""
         return float(self._clock.seconds())
 
-    def callLater(self, delay: float, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def callLater(self, delay: float, callable: Any, *args: Any, **kwargs: Any) -> Any:
         """Call later, unless the life ends before."""
-        later = self._clock.callLater(delay, self._call, call, args, kwargs)
+        later = self._clock.callLater(delay, self._call, callable, args, kwargs)
         self._calls = [one for one in self._calls if one.active()]
         self._calls.append(later)
         return later

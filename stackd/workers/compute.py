@@ -48,7 +48,7 @@ class ComputeWorker(HostWorker):
     def __init__(self, *, hypervisor: IHypervisor, **shared: Any) -> None:
         """``shared`` are the arguments of :class:`HostWorker`."""
         super().__init__(**shared)
-        self._hypervisor = hypervisor
+        self.hypervisor = hypervisor
         self._slots = Slots(self.settings.builds, self.queue.add)
         self._cares: dict[str, _Care] = {}
         self._moved: dict[str, int] = {}
@@ -63,15 +63,15 @@ class ComputeWorker(HostWorker):
 
     def endpoint(self) -> IEndpoint:
         """Wakes and console output."""
-        return WorkerEndpoint(self.assigned.woken, compute_calls(self._hypervisor))
+        return WorkerEndpoint(self.assigned.woken, compute_calls(self.hypervisor))
 
     async def introduction(self) -> Hello:
         """With what the host can carry."""
-        return Hello(host=self.host, worker=self.kind, zone=self.zone, capacity=await self._hypervisor.capacity())
+        return Hello(host=self.host, worker=self.kind, zone=self.zone, capacity=await self.hypervisor.capacity())
 
     async def held(self) -> tuple[str, ...]:
         """Every guest of ours on the host."""
-        return tuple(guest.id for guest in await self._hypervisor.guests())
+        return tuple(guest.id for guest in await self.hypervisor.guests())
 
     # --- what is assigned ---
 
@@ -123,7 +123,7 @@ class ComputeWorker(HostWorker):
         if self.clock.seconds() - self._swept_at < self.settings.heartbeat:
             return
         self._swept_at = self.clock.seconds()
-        for guest in await self._hypervisor.guests():
+        for guest in await self.hypervisor.guests():
             care = self._cares.get(guest.id)
             if care is not None and _differs(evolve(care.said, state=guest.state), care.said):
                 self.queue.add(guest.id)
@@ -140,7 +140,7 @@ class ComputeWorker(HostWorker):
             if care is None:
                 self.queue.forget(key)
                 return None
-            guest = await self._hypervisor.look(key)
+            guest = await self.hypervisor.look(key)
             step = self._step(care, guest)
             if step.verb not in BUILDS:
                 self._slots.forgo(key)
@@ -166,7 +166,7 @@ class ComputeWorker(HostWorker):
         return next_step(known, guest, self.clock.seconds(), self.settings.plan)
 
     async def _perform(self, assignment: InstanceAssignment, verb: Verb) -> None:
-        id, hypervisor = assignment.instance.id, self._hypervisor
+        id, hypervisor = assignment.instance.id, self.hypervisor
         if verb is Verb.PREPARE:
             await hypervisor.prepare(spec_of(assignment))
         elif verb is Verb.START:
@@ -179,10 +179,10 @@ class ComputeWorker(HostWorker):
             await hypervisor.remove(id)
 
     async def _remove_moved(self, id: str) -> None:
-        guest = await self._hypervisor.look(id)
+        guest = await self.hypervisor.look(id)
         if guest.epoch <= self._moved[id]:
             _log.info("The instance {id} lives on another host now; what is left of it here is removed", id=id)
-            await self._hypervisor.remove(id)
+            await self.hypervisor.remove(id)
         self._forget(id)
 
     # --- what is told ---

@@ -54,7 +54,8 @@ class NetworkWorker(HostWorker):
     def __init__(self, *, driver: INetworkDriver, **shared: Any) -> None:
         """``shared`` are the arguments of :class:`HostWorker`."""
         super().__init__(**shared)
-        self._driver = driver
+        self.driver = driver
+        """The host's; the metadata service listens in its routers."""
         self._ports: dict[str, PortAssignment] = {}
         self._floating_ips: dict[str, FloatingAssignment] = {}
         self._groups: dict[str, GroupWiring] = {}
@@ -74,7 +75,7 @@ class NetworkWorker(HostWorker):
 
     async def held(self) -> tuple[str, ...]:
         """Every port wired on the host."""
-        return tuple((await self._driver.observe()).ports)
+        return tuple((await self.driver.observe()).ports)
 
     # --- what is assigned ---
 
@@ -119,12 +120,12 @@ class NetworkWorker(HostWorker):
     async def reconcile(self, key: str) -> float | None:
         """Observe, apply what differs, observe, report."""
         assigned = self._assigned()
-        observed = await self._driver.observe()
+        observed = await self.driver.observe()
         change = change_for(assigned, observed)
         failures: list[errors.StackdError] = []
         if change != WiringChange():
             failures = await self._apply(change)
-            observed = await self._driver.observe()
+            observed = await self.driver.observe()
         left = self._tell(assigned, observed)
         if failures:
             raise failures[0]
@@ -142,7 +143,7 @@ class NetworkWorker(HostWorker):
         Returns the failures that are to be tried again.
         """
         try:
-            await self._driver.apply(change)
+            await self.driver.apply(change)
         except errors.TransientFailure:
             self._rounds_failed += 1
             if self._rounds_failed < PATIENCE:
@@ -162,14 +163,14 @@ class NetworkWorker(HostWorker):
         failures = []
         for half in (changes[:middle], changes[middle:]):
             try:
-                await self._driver.apply(merged(half))
+                await self.driver.apply(merged(half))
             except errors.DriverFailure:
                 failures += await self._apply_halves(half)
         return failures
 
     async def _apply_alone(self, change: WiringChange) -> list[errors.StackdError]:
         try:
-            await self._driver.apply(change)
+            await self.driver.apply(change)
         except errors.PermanentFailure as failure:
             poisoned = {port.id for port in change.ports} | self._ports_on({net.id for net in change.networks})
             for id in poisoned:
