@@ -19,7 +19,6 @@ from stackd.api.openstack.streaming import StreamSite
 from stackd.api.metadata.signed import SignedInstances
 from stackd.config.sections import Config
 from stackd.daemons.health import HealthResource, MetricsResource
-from stackd.daemons.metadata import cloud_resource
 from stackd.daemons.parts import Parts
 from stackd.imageservice.sweeping import STALL_SECONDS, Sweep
 from stackd.model.assignments import InstanceAssignment
@@ -45,7 +44,6 @@ def api_services(parts: Parts) -> MultiService:
     base = parts.config.api.port_base
     _listen(parts, base, Site(with_health({b"": ec2(parts)}))).setServiceParent(services)
     _listen(parts, base + 1, StreamSite(with_health(openstack(parts)))).setServiceParent(services)
-    _listen(parts, base + 2, Site(cloud_resource(parts))).setServiceParent(services)
     return services
 
 

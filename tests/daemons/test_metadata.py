@@ -1,7 +1,6 @@
 """The metadata service of a host as its daemon puts it together: who asks is found through both workers."""
 
 import socket
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,7 @@ from twisted.internet import reactor
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from stackd.daemons.metadata import host_service, kept_secret
+from stackd.daemons.metadata import host_service
 from stackd.interfaces.network import IRouters
 from stackd.model.assignments import InstanceAssignment, PortAssignment
 from stackd.testing.contracts.network import network_of, port_of
@@ -65,7 +64,7 @@ class Workers:
 
 
 @pytest_twisted.ensureDeferred
-async def test_who_asks(tmp_path: Path) -> None:
+async def test_who_asks() -> None:
     """A guest is known by its network and address, its user data comes from the cloud, a port without guest is none."""
     network = network_of()
     wiring = evolve(port_of(network), instance_id="d" * 32)
@@ -73,7 +72,7 @@ async def test_who_asks(tmp_path: Path) -> None:
                            an_assignment(an_instance(has_user_data=True)))
     routers = LoopbackRouters(network.id)
     assert verifyObject(IRouters, routers)
-    parts: Any = SimpleNamespace(reactor=reactor, state=tmp_path,
+    parts: Any = SimpleNamespace(reactor=reactor, metadata_secret=b"s",
                                  config=SimpleNamespace(cloud=SimpleNamespace(region="moon")))
     service = host_service(parts, routers, workers, workers, workers)
     await service.look()
@@ -85,15 +84,6 @@ async def test_who_asks(tmp_path: Path) -> None:
         assert (await heard(routers.port, "meta-data/instance-id"))[0] == 404
     finally:
         await service.stopService()
-
-
-def test_kept_secret(tmp_path: Path) -> None:
-    """A secret is made once, and only its owner may read it."""
-    path = tmp_path / "new" / "secret"
-    first = kept_secret(path)
-    assert len(first) == 64 and kept_secret(path) == first
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert kept_secret(tmp_path / "other") != first
 
 
 async def heard(port: int, path: str) -> tuple[int, str]:
