@@ -249,7 +249,8 @@ def _fixed_ips(tx: Transaction, conditions: Sequence[Any]) -> dict[str, list[Fix
 
 
 def _record(row: Row[Any], fixed_ips: Sequence[FixedIP], names: Sequence[GroupName]) -> Port:
-    desired, observed, fault = row[:3]
+    values: Sequence[Any] = row
+    desired, observed, fault = values[:3]
     return Port(fixed_ips=tuple(fixed_ips), groups=tuple(names), desired=PortDesired(desired),
                 observed=WiringState(observed), fault=wire.load(Fault, fault) if fault else None,
-                **dict(zip(_PLAIN, row[3:], strict=True)))
+                **dict(zip(_PLAIN, values[3:], strict=True)))
