@@ -1,5 +1,7 @@
 """What there is to launch from and into: images, types, zones, networks; and who asks."""
 
+import ipaddress
+
 import pytest
 
 from tests.api.ec2.bench import refused
@@ -16,7 +18,8 @@ def test_images(bench, ec2):
     assert ec2.describe_images(Owners=["amazon"])["Images"] == ec2.describe_images(ExecutableUsers=["all"])["Images"]
     [own] = bench.client(who="admin").describe_images(Owners=["self"])["Images"]
     assert own["OwnerId"] == bench.cloud.admin.account
-    found = ec2.describe_images(Filters=[{"Name": "name", "Values": ["ti*"]}, {"Name": "state", "Values": ["available"]}])
+    found = ec2.describe_images(Filters=[{"Name": "name", "Values": ["ti*"]},
+                                         {"Name": "state", "Values": ["available"]}])
     assert found["Images"] == [image]
     assert refused(ec2.describe_images, ImageIds=["ami-12345678"]) == "InvalidAMIID.NotFound"
     assert refused(ec2.describe_images, ImageIds=["tiny"]) == "InvalidAMIID.Malformed"
@@ -60,7 +63,6 @@ def test_the_default_vpc_and_its_subnets(ec2):
     subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]},
                                             {"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
     assert sorted(one["AvailabilityZone"] for one in subnets) == ["us-east-1a", "us-east-1b"]
-    import ipaddress
     for one in subnets:
         assert ipaddress.ip_network(one["CidrBlock"]).subnet_of(ipaddress.ip_network(vpc["CidrBlock"]))
         assert one["AvailableIpAddressCount"] > 100

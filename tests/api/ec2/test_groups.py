@@ -51,7 +51,8 @@ def test_rules_are_added_gathered_and_removed(ec2, group):
     assert (by_protocol["icmp"]["FromPort"], by_protocol["icmp"]["ToPort"]) == (-1, -1)
     gone = ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[SSH])
     assert [one["CidrIpv4"] for one in gone["RevokedSecurityGroupRules"]] == ["0.0.0.0/0"]
-    assert refused(ec2.revoke_security_group_ingress, GroupId=group, IpPermissions=[SSH]) == "InvalidPermission.NotFound"
+    assert refused(ec2.revoke_security_group_ingress, GroupId=group,
+                   IpPermissions=[SSH]) == "InvalidPermission.NotFound"
     rest = shown(ec2, group)["IpPermissions"]
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=rest)
     assert shown(ec2, group)["IpPermissions"] == []
