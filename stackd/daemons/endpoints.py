@@ -10,13 +10,13 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from stackd.api.ec2.resource import QueryApi
+from stackd.api.metadata.signed import SignedInstances
 from stackd.api.openstack.compute.service import ComputeService
 from stackd.api.openstack.identity.catalog import Catalog
 from stackd.api.openstack.identity.service import IdentityService
 from stackd.api.openstack.image.service import ImageService
 from stackd.api.openstack.network.service import NetworkService
 from stackd.api.openstack.streaming import StreamSite
-from stackd.api.metadata.signed import SignedInstances
 from stackd.config.sections import Config
 from stackd.daemons.health import HealthResource, MetricsResource
 from stackd.daemons.parts import Parts

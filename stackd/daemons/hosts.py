@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from twisted.application.service import IService, MultiService
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from stackd import errors
@@ -17,7 +17,6 @@ from stackd.interfaces.hypervisor import IHypervisor
 from stackd.interfaces.network import INetworkDriver, IRouters
 from stackd.rules.plans.instance import PlanSettings
 from stackd.workers.compute import ComputeWorker
-from stackd.workers.metadata.hosting import host_metadata
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
 from stackd.workers.settings import WorkerSettings
