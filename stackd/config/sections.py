@@ -18,7 +18,7 @@ class Cloud:
                                  distinct)
     external_cidr: str = key("172.24.4.0/24", "Floating addresses come from this network, which real drivers route to "
                              "the guests: nothing else that this machine talks to may be in it.", cidr)
-    default_network_cidr: str = key("10.0.0.0/24", "The network each new project gets.", cidr)
+    default_network_cidr: str = key("172.31.0.0/16", "The network each new project gets.", cidr)
     state: str = key("/var/lib/stackd", "Folder for all that must outlive a restart.", filled)
 
 
