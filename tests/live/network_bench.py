@@ -3,10 +3,13 @@
 import json
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
 
+import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
 
 from stackd.drivers.networks import hostnet
 from stackd.drivers.networks.linuxbridge.commands import Commands
@@ -83,6 +86,16 @@ class LiveBench:
         hostnet.remove(self.host)
         run("", "ip", "netns", "del", self.outside)
         return left + "".join(line for line in run("", "ip", "netns", "list").splitlines() if self.name in line)
+
+
+def hosted(tmp_path: Path) -> Iterator[LiveBench]:
+    """A host, and afterwards nothing of it; test modules make a fixture of it."""
+    made = LiveBench(tmp_path)
+    try:
+        yield made
+    finally:
+        left = pytest_twisted.blockon(ensureDeferred(made.remove()))
+    assert left == ""
 
 
 class Guest:

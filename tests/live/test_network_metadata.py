@@ -1,8 +1,6 @@
 """A guest asks 169.254.169.254 and is known by its network and its own address; two tenants share that address."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -16,18 +14,9 @@ from stackd.model.wirings import WiringChange
 from stackd.testing.contracts.network import network_of, port_of
 from stackd.testing.records import an_instance
 from stackd.workers.metadata.hosting import host_metadata
-from tests.live.network_bench import LiveBench, run
+from tests.live.network_bench import LiveBench, hosted, run
 
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[LiveBench]:
-    """A host, and afterwards nothing of it."""
-    made = LiveBench(tmp_path)
-    try:
-        yield made
-    finally:
-        left = pytest_twisted.blockon(pytest_twisted.defer.ensureDeferred(made.remove()))
-    assert left == ""
+bench = pytest.fixture(hosted)
 
 
 @pytest_twisted.ensureDeferred

@@ -5,8 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -21,7 +19,7 @@ from stackd.drivers.networks.namespaces import listening_socket, within
 from stackd.model.groups import Direction
 from stackd.model.wirings import ObservedWiring, WiringChange
 from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, removal_of, rule, shown
-from tests.live.network_bench import BLOCKED, LiveBench, blocked, connects, pings, run
+from tests.live.network_bench import BLOCKED, LiveBench, blocked, connects, hosted, pings, run
 
 OUT = rule(Direction.EGRESS)
 SSH = rule(protocol="tcp", port_min=22, port_max=22)
@@ -29,15 +27,7 @@ GATEWAY = "203.0.113.1"
 FLOATING = "203.0.113.10"
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[LiveBench]:
-    """A host, and afterwards nothing of it."""
-    made = LiveBench(tmp_path)
-    try:
-        yield made
-    finally:
-        left = pytest_twisted.blockon(pytest_twisted.defer.ensureDeferred(made.remove()))
-    assert left == ""
+bench = pytest.fixture(hosted)
 
 
 @pytest_twisted.ensureDeferred
