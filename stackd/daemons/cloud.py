@@ -1,4 +1,4 @@
-"""``stack-cloud``: every daemon in one process, on the memory bus and sqlite. ``stackd cloud`` runs it in the foreground."""
+"""``stack-cloud``: every daemon in one process, on the memory bus and sqlite; ``stackd cloud`` runs it."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ class CloudService(MultiService):
         self._config = config
         self._parts = Parts(reactor, config)
         self._workers = MultiService()  # type: ignore[no-untyped-call]
-        self.ready: "Deferred[None]" = Deferred()
+        self.ready: Deferred[None] = Deferred()
 
     def startService(self) -> None:
         """Make everything, then start everything."""

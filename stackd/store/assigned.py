@@ -8,7 +8,7 @@ from sqlalchemy import select
 from stackd.model import kinds
 from stackd.model.assignments import Assignments, FetchRequest, InstanceAssignment, Version
 from stackd.model.instances import Instance
-from stackd.store import hosts, instances, networks, ports, stamps, wirings
+from stackd.store import instances, networks, ports, stamps, wirings
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments
 from stackd.store.tables.cloud import hosts as hosts_table

@@ -42,11 +42,11 @@ from stackd.store import defaults, quotas
 from stackd.store.database import Transaction
 from stackd.store.executors import InlineExecutor
 from stackd.store.instances import of_ids
+from stackd.testing.databases import memory_database
+from stackd.testing.saboteur import Life, Saboteur
 from stackd.workers.compute import ComputeWorker
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
-from stackd.testing.databases import memory_database
-from stackd.testing.saboteur import Life, Saboteur
 from stackd.workers.settings import WorkerSettings
 
 T = TypeVar("T")
