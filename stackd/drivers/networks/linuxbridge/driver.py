@@ -194,7 +194,7 @@ class BlockingLinuxBridge:
 
     def _remove_network(self, id: str) -> None:
         self._dnsmasq.stop(self._folder.dhcp(id))
-        if self._links.router(id) in self.commands.namespaces():
+        if namespace_identity(self._links.router(id)) is not None:
             self._dnsmasq.stop_all_in(self._links.router(id))
         self._links.remove(id)
         self._folder.forget_dhcp(id)

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from stackd.drivers.networks.linuxbridge import names
 from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
+from stackd.drivers.networks.namespaces import namespace_identity
 from stackd.errors import PermanentFailure, TransientFailure
 from stackd.model.devices import bridge_name
 from stackd.model.wirings import FloatingWiring, NetworkWiring
@@ -40,13 +41,18 @@ class Links:
     def ensure(self, network: NetworkWiring, number: int, floating_ips: Iterable[FloatingWiring]) -> None:
         """Let the network's devices be there, joined, up and addressed."""
         router = self.router(network.id)
-        if router not in self._commands.namespaces():
+        if namespace_identity(router) is None:
             self._commands.within("", "ip", "netns", "add", router)
-        self._commands.within(router, "sysctl", "-qw", *_ROUTER_SYSCTLS)
-        links = frozenset(self._commands.links(self._commands.netns))
-        self._commands.batch(self._commands.netns, self._host_lines(
-            network, router, links, frozenset(self._commands.links(router))))
-        self._address(network, number, floating_ips)
+        shown = json.loads(self._commands.within(router, "ip", "-j", "addr", "show"))
+        inner = frozenset(link["ifname"] for link in shown)
+        if names.INSIDE not in inner:
+            self._commands.within(router, "sysctl", "-qw", *_ROUTER_SYSCTLS)
+        outer = frozenset(self._commands.links(self._commands.netns))
+        self._commands.batch(self._commands.netns, self._host_lines(network, router, outer, inner))
+        held = {(link["ifname"], f"{address['local']}/{address['prefixlen']}")
+                for link in shown if link["ifname"] in (names.INSIDE, names.PUBLIC)
+                for address in link["addr_info"] if not address["local"].startswith("fe80:")}
+        self._commands.batch(router, self._router_lines(network, held, self._addresses(network, number, floating_ips)))
 
     def remove(self, network_id: str) -> None:
         """Remove the network's devices; none of them needs to be there."""
@@ -54,7 +60,7 @@ class Links:
         ours = (names.inside_link(network_id), names.public_link(network_id), bridge_name(network_id))
         self._commands.batch(self._commands.netns, [f"link del {name}" for name in ours if name in links])
         router = self.router(network_id)
-        if router in self._commands.namespaces():
+        if namespace_identity(router) is not None:
             self._commands.within("", "ip", "netns", "del", router)
 
     def complete(self, network_id: str, links: dict[str, dict[str, object]]) -> bool:
@@ -75,7 +81,7 @@ class Links:
 
     def host_exists(self) -> bool:
         """Whether the host's namespace is there."""
-        return not self._commands.netns or self._commands.netns in self._commands.namespaces()
+        return not self._commands.netns or namespace_identity(self._commands.netns) is not None
 
     def router(self, network_id: str) -> str:
         """The namespace of a network's router."""
@@ -112,19 +118,14 @@ class Links:
             lines.append(f'link set {outer} alias "{self._alias}" addrgenmode none mtu {mtu} master {bridge} up')
         return lines
 
-    def _address(self, network: NetworkWiring, number: int, floating_ips: Iterable[FloatingWiring]) -> None:
-        router = self.router(network.id)
-        wanted = self._addresses(network, number, floating_ips)
-        shown = json.loads(self._commands.within(router, "ip", "-j", "addr", "show"))
-        held = {(link["ifname"], f"{address['local']}/{address['prefixlen']}")
-                for link in shown if link["ifname"] in (names.INSIDE, names.PUBLIC)
-                for address in link["addr_info"] if not address["local"].startswith("fe80:")}
+    def _router_lines(self, network: NetworkWiring, held: set[tuple[str, str]],
+                      wanted: set[tuple[str, str]]) -> list[str]:
         lines = ["link set lo up",
                  f"link set {names.INSIDE} address {names.router_mac(network.id)} mtu {network.mtu} up"]
         lines += [f"addr del {address} dev {device}" for device, address in sorted(held - wanted)]
         lines += [f"addr add {address} dev {device}{' nodad' if ':' in address else ''}"
                   for device, address in sorted(wanted - held)]
-        self._commands.batch(router, lines + self._outside())
+        return lines + self._outside()
 
     def _addresses(self, network: NetworkWiring, number: int,
                    floating_ips: Iterable[FloatingWiring]) -> set[tuple[str, str]]:
