@@ -136,6 +136,8 @@ class BlockingLinuxBridge:
 
         The host's namespace may be gone already, and with it the bridges and the rules; routers are not.
         """
+        for files in self._folder.all_dhcp():
+            self._dnsmasq.stop(files)
         for id in {id[:11] for id in self._folder.book.networks} | self._links.marked():
             self._remove_network(id)
         if not self._links.host_exists():

@@ -51,6 +51,10 @@ class Folder:
         """Where the DHCP server of a network keeps its files."""
         return DhcpFiles(self.path / "dhcp" / network_id)
 
+    def all_dhcp(self) -> list[DhcpFiles]:
+        """The files of every DHCP server there ever was and that was not forgotten."""
+        return [DhcpFiles(folder) for folder in sorted((self.path / "dhcp").glob("*"))]
+
     def forget_dhcp(self, network_id: str) -> None:
         """Remove the files of a network's DHCP server."""
         shutil.rmtree(self.dhcp(network_id).folder, ignore_errors=True)
