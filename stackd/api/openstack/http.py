@@ -194,8 +194,13 @@ def _body(request: Request, validator: Any) -> Any:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise errors.Malformed(f"Malformed request body: {error}") from None
+    check_body(validator, body)
+    return body
+
+
+def check_body(validator: Any, body: Any) -> None:
+    """Raise ``InvalidValue`` that names the first field that is not as the schema says."""
     problem = next(iter(sorted(validator.iter_errors(body), key=lambda e: list(map(str, e.path)))), None)
     if problem is not None:
         where = "/".join(map(str, problem.path)) or "the body"
         raise errors.InvalidValue(where, problem.message)
-    return body

@@ -1,0 +1,1 @@
+"""Schemas of the compute API's request bodies, one module per resource."""

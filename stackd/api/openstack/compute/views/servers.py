@@ -1,0 +1,167 @@
+"""Servers as Nova shows them: one row per field, with the microversions that show it."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from stackd.api.openstack.compute.microversions import Shown, view
+from stackd.api.openstack.compute.routing import bookmark, links
+from stackd.api.openstack.compute.statuses import TABLE, Standing
+from stackd.api.openstack.compute.views.times import fine_moment, moment
+from stackd.api.openstack.http import Call
+from stackd.model import ids, kinds
+from stackd.model.faults import Phase, Steady, Transition
+from stackd.model.instances import Instance, InstanceView
+
+_UNKNOWN = Phase(Steady.BUILDING, Transition.SCHEDULING)
+
+
+@frozen(kw_only=True)
+class Facts:
+    """What is shown beside servers and is not theirs: names of networks, states of hosts."""
+
+    networks: Mapping[str, str] = field(factory=dict)
+
+
+@frozen
+class Server:
+    """An instance with everything a field of its view is made of."""
+
+    seen: InstanceView
+    facts: Facts
+    call: Call
+
+    @property
+    def instance(self) -> Instance:
+        """The instance itself."""
+        return self.seen.instance
+
+    @property
+    def phase(self) -> Phase:
+        """Where it stands."""
+        return self.seen.instance.phase or _UNKNOWN
+
+    @property
+    def standing(self) -> Standing:
+        """The same in Nova's words."""
+        return TABLE[self.phase.steady, self.phase.transition]
+
+
+def _of(name: str) -> Callable[[Server], Any]:
+    return lambda server: getattr(server.instance, name)
+
+
+def _image(server: Server) -> dict[str, Any]:
+    id = ids.dashed(server.instance.image.id)
+    return {"id": id, "links": [bookmark(server.call, "images", id)]}
+
+
+def _flavor(server: Server) -> dict[str, Any]:
+    id = server.instance.flavor.id
+    return {"id": id, "links": [bookmark(server.call, "flavors", id)]}
+
+
+def _embedded_flavor(server: Server) -> dict[str, Any]:
+    flavor = server.instance.flavor
+    return {"original_name": flavor.name, "vcpus": flavor.vcpus, "ram": flavor.memory_mib, "disk": flavor.disk_gib,
+            "ephemeral": 0, "swap": 0, "extra_specs": dict(flavor.extra_specs)}
+
+
+def addresses(server: Server, hardware: bool = True) -> dict[str, list[dict[str, Any]]]:
+    """Addresses by the name of their network, the floating ones after those they lead to."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for port in server.seen.ports:
+        of_network = found.setdefault(server.facts.networks.get(port.network_id, ids.dashed(port.network_id)), [])
+        for fixed in port.fixed_ips:
+            for kind, address in (("fixed", fixed.address), ("floating", fixed.floating_ip)):
+                if address:
+                    more = {"OS-EXT-IPS-MAC:mac_addr": port.mac, "OS-EXT-IPS:type": kind} if hardware else {}
+                    of_network.append({"version": 6 if ":" in address else 4, "addr": address, **more})
+    return found
+
+
+def host_id(instance: Instance) -> str:
+    """A word that tells a project which of its servers share a host, and nothing else; empty without a host."""
+    return hashlib.sha224(f"{instance.project_id}{instance.host}".encode()).hexdigest() if instance.host else ""
+
+
+def groups(seen: InstanceView) -> list[dict[str, str]]:
+    """The names of the groups an instance's ports are in, each once."""
+    return [{"name": name} for name in dict.fromkeys(group.name for port in seen.ports for group in port.groups)]
+
+
+def reservation_id(id: str) -> str:
+    """A reservation's id, as EC2 writes it too."""
+    return ids.ec2_id(kinds.RESERVATION, id)
+
+
+def domain_name(instance: Instance) -> str:
+    """What the hypervisor calls it."""
+    return f"instance-{instance.id[:8]}"
+
+
+_REFERENCE: tuple[Shown[Server], ...] = (
+    Shown("id", lambda server: ids.dashed(server.instance.id)),
+    Shown("links", lambda server: links(server.call, "servers", ids.dashed(server.instance.id))),
+)
+_BRIEF: tuple[Shown[Server], ...] = (*_REFERENCE, Shown("name", _of("name")))
+_FULL: tuple[Shown[Server], ...] = (
+    *_BRIEF,
+    Shown("status", lambda server: server.standing.status),
+    Shown("tenant_id", _of("project_id")),
+    Shown("user_id", _of("user_id")),
+    Shown("metadata", lambda server: dict(server.instance.metadata)),
+    Shown("hostId", lambda server: host_id(server.instance)),
+    Shown("image", _image),
+    Shown("flavor", _flavor, until=(2, 47)),
+    Shown("flavor", _embedded_flavor, since=(2, 47)),
+    Shown("created", lambda server: moment(server.instance.created_at)),
+    Shown("updated", lambda server: moment(server.instance.updated_at)),
+    Shown("addresses", addresses),
+    Shown("accessIPv4", lambda server: ""),
+    Shown("accessIPv6", lambda server: ""),
+    Shown("OS-DCF:diskConfig", lambda server: "MANUAL"),
+    Shown("OS-EXT-AZ:availability_zone", lambda server: server.instance.zone or server.instance.zone_wanted),
+    Shown("config_drive", lambda server: "True" if server.instance.config_drive else ""),
+    Shown("key_name", lambda server: server.instance.key_name or None),
+    Shown("OS-SRV-USG:launched_at", lambda server: fine_moment(server.instance.launched_at)),
+    Shown("OS-SRV-USG:terminated_at", lambda server: fine_moment(server.instance.ended_at)),
+    Shown("OS-EXT-STS:task_state", lambda server: server.standing.task_state),
+    Shown("OS-EXT-STS:vm_state", lambda server: server.standing.vm_state),
+    Shown("OS-EXT-STS:power_state", lambda server: server.standing.power_state),
+    Shown("os-extended-volumes:volumes_attached", lambda server: []),
+    Shown("OS-EXT-SRV-ATTR:host", lambda server: server.instance.host or None, admin=True),
+    Shown("OS-EXT-SRV-ATTR:hypervisor_hostname", lambda server: server.instance.host or None, admin=True),
+    Shown("OS-EXT-SRV-ATTR:instance_name", lambda server: domain_name(server.instance), admin=True),
+    Shown("locked", _of("locked"), since=(2, 9)),
+    Shown("description", lambda server: server.instance.description or None, since=(2, 19)),
+)
+
+
+def brief(server: Server) -> dict[str, Any]:
+    """An item of a list."""
+    return view(_BRIEF, server, server.call.version)
+
+
+def full(server: Server) -> dict[str, Any]:
+    """Everything."""
+    shown = view(_FULL, server, server.call.version, server.call.caller.is_admin)
+    standing = server.standing
+    if standing.status in ("ACTIVE", "BUILD"):
+        shown["progress"] = 100 if standing.status == "ACTIVE" else 0
+    if found := groups(server.seen):
+        shown["security_groups"] = found
+    fault = server.instance.fault
+    if fault is not None and standing.status in ("ERROR", "DELETED"):
+        shown["fault"] = {"code": 500, "created": moment(fault.at), "message": fault.message}
+        if server.call.caller.is_admin:
+            shown["fault"]["details"] = fault.detail
+    return shown
+
+
+def created(seen: InstanceView, call: Call, password: str) -> dict[str, Any]:
+    """What the answer to a creation shows."""
+    shown = view(_REFERENCE, Server(seen, Facts(), call), call.version)
+    return {**shown, "OS-DCF:diskConfig": "MANUAL", "adminPass": password, "security_groups": groups(seen)}
