@@ -70,7 +70,7 @@ class LiveBench:
         links = [link["ifname"] for link in json.loads(run(self.name, "ip", "-j", "link"))
                  if link["ifname"] not in ("lo", self.host.public_bridge, self.host.uplink)]
         namespaces = [line for line in run("", "ip", "netns", "list").splitlines() if f"{self.name}-r-" in line]
-        servers = [line for line in run("", "ps", "-eo", "args").splitlines()
+        servers = [line for line in run("", "ps", "-ww", "-eo", "args").splitlines()
                    if line.startswith("dnsmasq") and str(self.state) in line]
         files = [str(path) for path in self.state.rglob("*")] if self.state.exists() else []
         return "\n".join([*links, *namespaces, *servers, run(self.name, "nft", "list", "ruleset"), *files]).strip()
