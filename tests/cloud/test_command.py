@@ -1,8 +1,6 @@
 """The command ``stackd cloud`` as scripts use it: a process of its own, on fake drivers, asked by stock clients."""
 
-import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -14,21 +12,12 @@ from typing import Any
 import boto3
 import pytest
 
+from stackd.testing.ports import free_base
+
 FILES = ("clouds.yaml", "openrc", "aws.env")
 SECONDS = 60.0
 
 
-def free_base() -> int:
-    """Three free ports in a row, below those the kernel gives to clients."""
-    for base in range(20000 + os.getpid() % 10000, 32000, 3):
-        try:
-            for port in range(base, base + 3):
-                with socket.socket() as listener:
-                    listener.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise AssertionError("no free ports")
 
 
 class Running:

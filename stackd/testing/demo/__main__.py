@@ -18,26 +18,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="stackd.testing.demo", description=__doc__)
     parser.add_argument("action", choices=("up", "down"))
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--port-base", type=int, help="where the APIs listen; as configured when left out")
     arguments = parser.parse_args()
     action = {"up": up, "down": down}[arguments.action]
     try:
-        action(arguments.state.resolve())
+        action(CloudProcess(arguments.state.resolve(), arguments.port_base))
     except errors.StackdError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def up(state: Path) -> None:
+def up(cloud: CloudProcess) -> None:
     """Bring up what is not up yet: the image and the cloud side by side, then the first VM."""
     begun = time.monotonic()
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    cloud = CloudProcess(state)
+    cloud.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ThreadPoolExecutor(1) as pool:
-        image = pool.submit(build, state / "guest-image", say)
+        image = pool.submit(build, cloud.state / "guest-image", say)
         cloud.start()
         made = image.result()
-    vm = FirstVM(state)
+    vm = FirstVM(cloud.state)
     vm.upload(made)
     vm.boot()
     vm.wait_for_ssh()
@@ -45,9 +45,8 @@ def up(state: Path) -> None:
     say(f"all of it took {time.monotonic() - begun:.0f} s")
 
 
-def down(state: Path) -> None:
+def down(cloud: CloudProcess) -> None:
     """Stop the cloud, remove everything it made on this machine, and forget its rows."""
-    cloud = CloudProcess(state)
     cloud.stop()
     cloud.sweep()
     cloud.forget()
