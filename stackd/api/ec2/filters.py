@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from stackd import errors
+from stackd.api.ec2.rendering import iso8601
 
 V = TypeVar("V", bound=Mapping[str, Any])
 Paths = Mapping[str, str]
@@ -62,6 +63,8 @@ def texts(value: Any, parts: Sequence[str]) -> Iterator[str]:
             yield from texts(inner, parts[1:])
     elif isinstance(value, bool):
         yield "true" if value else "false"
+    elif isinstance(value, float):  # every one of them is a time
+        yield iso8601(value)
     else:
         yield str(value)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-Write = Callable[[Any], str]
+Emit = Callable[[str], None]
+Write = Callable[[Any, Emit], None]
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL = re.compile("[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -34,70 +35,95 @@ class Renderer:
     """Writes the answers of one operation."""
 
     def __init__(self, operation: OperationModel, namespace: str) -> None:
-        """Compile the output shape; operations without one answer with the request id alone."""
+        """Compile the output shape; EC2's operations without one answer ``return`` true, which old clients look for."""
         shape = operation.output_shape
-        self._content = _Compiler(operation.service_model.protocol).structure(shape) if shape else lambda values: ""
+        self._ec2 = operation.service_model.protocol == "ec2"
+        self._write = _Compiler(self._ec2).structure(shape) if shape else _nothing
+        self._empty = "<return>true</return>" if self._ec2 and not shape else ""
         wrapper = shape.serialization.get("resultWrapper") if shape else None
         root = f"{operation.name}Response"
         self._open = f'{HEAD}<{root} xmlns="{namespace}">'
         self._close = f"</{root}>"
-        self._wrap = (f"<{wrapper}>", f"</{wrapper}>") if wrapper else ("", "")
-        self._ec2 = operation.service_model.protocol == "ec2"
+        self._wrap = (f"<{wrapper}>", f"</{wrapper}>") if wrapper else ("", self._empty)
 
     def __call__(self, values: dict[str, Any], request_id: str) -> bytes:
         """The whole answer; ``values`` are keyed by the model's member names."""
         opening, closing = self._wrap
-        content = f"{opening}{self._content(values)}{closing}"
-        if self._ec2:
-            return f"{self._open}<requestId>{request_id}</requestId>{content}{self._close}".encode()
+        parts = [self._open, f"<requestId>{request_id}</requestId>" if self._ec2 else "", opening]
+        self._write(values, parts.append)
         metadata = f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
-        return f"{self._open}{content}{metadata}{self._close}".encode()
+        parts += (closing, "" if self._ec2 else metadata, self._close)
+        return "".join(parts).encode()
+
+
+def _nothing(values: dict[str, Any], emit: Emit) -> None:
+    """What an operation without an output shape has to say."""
 
 
 class _Compiler:
-    """Turns shapes into writing functions, one each."""
+    """Turns shapes into writing functions, one each; all of them write into one list of parts."""
 
-    def __init__(self, protocol: str) -> None:
-        self._ec2 = protocol == "ec2"
+    def __init__(self, ec2: bool) -> None:
+        self._ec2 = ec2
         self._done: dict[str, Write] = {}
 
-    def compile(self, shape: Shape) -> Write:
-        if isinstance(shape, StructureShape):
-            if shape.name not in self._done:
-                # A shape may hold itself: the name must be known before its members are compiled.
-                self._done[shape.name] = lambda value: self._done[shape.name](value)
-                self._done[shape.name] = self.structure(shape)
-            return self._done[shape.name]
-        if isinstance(shape, ListShape):
-            return self._list(shape)
+    def element(self, shape: Shape, tag: str) -> Write:
+        """A function that writes a value of the shape between its tags."""
+        opening, closing = f"<{tag}>", f"</{tag}>"
+        if shape.type_name == "string":
+            return _string(opening, closing)
+        if isinstance(shape, (StructureShape, ListShape)):
+            inner = self._compound(shape)
+
+            def write(value: Any, emit: Emit) -> None:
+                emit(opening)
+                inner(value, emit)
+                emit(closing)
+
+            return write
         if isinstance(shape, MapShape):
             raise NotImplementedError(f"no operation of ours answers with a map: {shape.name}")
-        return _SCALARS[shape.type_name]
+        text = _SCALARS[shape.type_name]
+        return lambda value, emit: emit(f"{opening}{text(value)}{closing}")
+
+    def _compound(self, shape: StructureShape | ListShape) -> Write:
+        if isinstance(shape, ListShape):
+            return self._list(shape)
+        if shape.name not in self._done:
+            # A shape may hold itself: the name must be known before its members are compiled.
+            self._done[shape.name] = lambda value, emit: self._done[shape.name](value, emit)
+            self._done[shape.name] = self.structure(shape)
+        return self._done[shape.name]
 
     def structure(self, shape: StructureShape) -> Write:
-        members: dict[str, tuple[str, str, Write]] = {}
-        for name, member in shape.members.items():
-            tag = member.serialization.get("name", name)
-            members[name] = (f"<{tag}>", f"</{tag}>", self.compile(member))
+        """A function that writes the members, without tags around them."""
+        members = {name: self.element(member, member.serialization.get("name", name))
+                   for name, member in shape.members.items()}
 
-        def write(values: dict[str, Any]) -> str:
-            parts = []
+        def write(values: dict[str, Any], emit: Emit) -> None:
             for name, value in values.items():
                 if value is not None:
-                    opening, closing, render = members[name]
-                    parts.append(f"{opening}{render(value)}{closing}")
-            return "".join(parts)
+                    members[name](value, emit)
 
         return write
 
     def _list(self, shape: ListShape) -> Write:
-        tag = shape.member.serialization.get("name", "item" if self._ec2 else "member")
-        opening, closing, render = f"<{tag}>", f"</{tag}>", self.compile(shape.member)
+        item = self.element(shape.member, shape.member.serialization.get("name", "item" if self._ec2 else "member"))
 
-        def write(values: list[Any]) -> str:
-            return "".join([f"{opening}{render(value)}{closing}" for value in values])
+        def write(values: list[Any], emit: Emit) -> None:
+            for value in values:
+                item(value, emit)
 
         return write
+
+
+def _string(opening: str, closing: str) -> Write:
+    special = _SPECIAL.search
+
+    def write(value: str, emit: Emit) -> None:
+        emit(f"{opening}{escape(value) if special(value) else value}{closing}")
+
+    return write
 
 
 def _timestamp(value: Any) -> str:
@@ -108,8 +134,7 @@ def _blob(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
-_SCALARS: dict[str, Write] = {
-    "string": lambda value: escape(value) if _SPECIAL.search(value) else value,
+_SCALARS: dict[str, Callable[[Any], str]] = {
     "integer": lambda value: str(int(value)), "long": lambda value: str(int(value)),
     "boolean": lambda value: "true" if value else "false",
     "float": repr, "double": repr, "timestamp": _timestamp, "blob": _blob,

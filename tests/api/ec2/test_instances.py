@@ -1,6 +1,7 @@
 """Describing and changing instances as boto3 does."""
 
 import base64
+from datetime import UTC
 
 import pytest
 from botocore.exceptions import ClientError
@@ -106,6 +107,8 @@ def test_filters(bench, ec2):
     assert found(tag__Name=["web-*"]) == found(tag_key=["env"]) == found(tag_value=["x"]) == {web}
     assert found(tag__name=["web-*"]) == set()
     [one] = described(ec2, [web])
+    day = one["LaunchTime"].astimezone(UTC).strftime("%Y-%m-%dT*")
+    assert found(launch_time=[day]) == {web, other} and found(launch_time=["1999-*"]) == set()
     assert found(private_ip_address=[one["PrivateIpAddress"]]) == {web}
     assert found(subnet_id=[one["SubnetId"]], vpc_id=[one["VpcId"]], group_name=["default"]) >= {web}
     reservation = ec2.describe_instances(InstanceIds=[web])["Reservations"][0]["ReservationId"]

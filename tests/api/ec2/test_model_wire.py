@@ -139,6 +139,12 @@ def test_answers_are_in_the_namespace_libcloud_searches():
     assert b"<reservationSet></reservationSet>" in body
 
 
+def test_what_has_nothing_to_say_says_true():
+    """As AWS does though its model does not know, and libcloud looks for it."""
+    body = Renderer(EC2.operations["CreateTags"], EC2.namespace)({}, "req-1")
+    assert b"<requestId>req-1</requestId><return>true</return></CreateTagsResponse>" in body
+
+
 def test_a_member_the_model_lacks_is_a_defect():
     """Views cannot invent members."""
     with pytest.raises(KeyError):

@@ -21,6 +21,8 @@ def test_an_instances_tags_are_its_metadata_and_its_name(bench, ec2):
     bench.cloud.run(bench.cloud.core.instances.rename(bench.cloud.caller, row.id, name="front"))
     assert tags_of(ec2, resource_id=[id]) == {(id, "Name", "front"), (id, "env", "test")}
     assert tags_of(ec2, resource_type=["instance"], key=["e*"]) == {(id, "env", "test")}
+    [one] = ec2.describe_tags(Filters=[{"Name": "tag:env", "Values": ["t*"]}])["Tags"]
+    assert (one["ResourceId"], one["Key"]) == (id, "env")
     ec2.delete_tags(Resources=[id], Tags=[{"Key": "env", "Value": "other"}])
     assert (id, "env", "test") in tags_of(ec2)
     ec2.delete_tags(Resources=[id], Tags=[{"Key": "env"}, {"Key": "Name", "Value": "front"}])

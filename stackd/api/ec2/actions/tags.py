@@ -3,6 +3,7 @@
 An instance's tags are its metadata; its tag Name also renames it.
 """
 
+from collections import ChainMap
 from collections.abc import Mapping
 
 from stackd import errors
@@ -79,7 +80,9 @@ async def describe_tags(call: Call) -> Values:
     shown = await _instance_tags(call)
     shown += [views.description(tag.kind, tag.resource_id, tag.key, tag.value)
               for tag in await call.core.tags.list(call.caller)]
-    kept = filters.keep(call.items("Filters"), shown, PATHS)
+    accept = filters.compiled(call.items("Filters"), PATHS)
+    # ``tag:KEY`` asks two things of one tag; here a tag is all there is to look at.
+    kept = [view for view in shown if accept(ChainMap(view, {"Tags": [view]}))]
     page, token = paging.page(call, kept, lambda view: f"{view['ResourceId']} {view['Key']}")
     return {"Tags": page, "NextToken": token}
 
