@@ -1,6 +1,5 @@
 """``stack-cloud``: every daemon in one process, on the memory bus and sqlite; ``stackd cloud`` runs it."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from stackd.daemons.operator import operator_service
 from stackd.daemons.parts import Parts
 from stackd.daemons.passwords import passwords_of
 from stackd.daemons.resetting import Resetting
+from stackd.daemons.tuning import tune
 from stackd.imageservice.sweeping import SweepService
 from stackd.store import hosts
 
@@ -142,8 +142,7 @@ def run_in_foreground(state: Path, drivers: str | None, host: str | None, port_b
                       hosts: int | None, config: Path | None) -> int:
     """Run until SIGTERM or SIGINT; the exit status is 1 when it could not start."""
     reactor = _reactor()
-    sys.setswitchinterval(0.0005)  # database threads starve behind a busy reactor otherwise
-    os.umask(0o077)  # everything in the state folder is the owner's alone
+    tune()
     chosen = configured(state, drivers, host, port_base, hosts, config)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     logging.begin(sys.stderr, chosen.logging.level)

@@ -1,6 +1,5 @@
 """What every daemon of its own has in common: options, configuration, and a service that lets go of its parts."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from twisted.python import usage
 from stackd.config.loading import load_file
 from stackd.config.sections import Config
 from stackd.daemons.parts import Parts
+from stackd.daemons.tuning import tune
 
 
 class Options(usage.Options):
@@ -46,6 +46,6 @@ def daemon(options: Options, make: Callable[[Parts], IService]) -> DaemonService
     """The service of a daemon configured by its options."""
     from twisted.internet import reactor
 
-    sys.setswitchinterval(0.0005)  # database threads starve behind a busy reactor otherwise
+    tune()
     config = load_file(Path(options["config"])) if options["config"] else Config()
     return DaemonService(Parts(reactor, config), make)

@@ -1,8 +1,8 @@
 """Errors in OpenStack's vocabulary: one table from the tree of ``errors`` to status and fault name.
 
 ``compute`` bodies are ``{"itemNotFound": {"code", "message"}}``, ``identity`` bodies
-``{"error": {"code", "message", "title"}}``, ``network`` bodies ``{"NeutronError": {"type", "message",
-"detail"}}``, ``image`` bodies ``{"code", "title", "message"}``.
+``{"error": {"code", "message", "title"}}``, ``image`` bodies ``{"code", "title", "message"}``; Neutron's, which know
+more words, are in ``network/faults.py``.
 """
 
 from collections.abc import Callable
@@ -80,21 +80,6 @@ def identity(error: errors.StackdError) -> tuple[int, dict[str, Any]]:
     """Status and body as Keystone writes them."""
     status, _ = status_and_name(error)
     return status, {"error": {"code": status, "message": str(error), "title": HTTPStatus(status).phrase}}
-
-
-def network(error: errors.StackdError) -> tuple[int, dict[str, Any]]:
-    """Status and body as Neutron writes them; unlike Nova it answers 409 to what is over quota."""
-    status, _ = status_and_name(error)
-    if isinstance(error, errors.QuotaExceeded):
-        return 409, {"NeutronError": {"type": "OverQuota", "message": str(error), "detail": ""}}
-    return status, {"NeutronError": {"type": neutron_type(error), "message": str(error), "detail": ""}}
-
-
-def neutron_type(error: errors.StackdError) -> str:
-    """Neutron's word for an error: ``PortNotFound``, ``NetworkInUse``, else the name of our own."""
-    if isinstance(error, errors.NotFound | errors.InUse):
-        return error.kind.title().replace("_", "").replace("Ip", "IP") + type(error).__name__
-    return type(error).__name__
 
 
 def image(error: errors.StackdError) -> tuple[int, dict[str, Any]]:

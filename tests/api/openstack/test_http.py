@@ -18,6 +18,7 @@ from zope.interface import implementer
 from stackd import errors
 from stackd.api.openstack import faults
 from stackd.api.openstack.http import MAX_BODY, Answer, Call, Service, handle_http_errors, operation
+from stackd.api.openstack.network import faults as network_faults
 from stackd.interfaces.identity import IIdentity
 from stackd.model.callers import Caller
 from stackd.model.identities import AccessKey
@@ -190,8 +191,8 @@ def test_every_error_has_a_status_of_its_own_choosing(error: type[errors.StackdE
     (faults.compute, {"itemNotFound": {"code": 404, "message": "Floating ip x could not be found."}}),
     (faults.identity, {"error": {"code": 404, "message": "Floating ip x could not be found.", "title": "Not Found"}}),
     (faults.image, {"code": 404, "title": "Not Found", "message": "Floating ip x could not be found."}),
-    (faults.network, {"NeutronError": {"type": "FloatingIPNotFound", "message": "Floating ip x could not be found.",
-                                       "detail": ""}})])
+    (network_faults.render, {"NeutronError": {
+        "type": "FloatingIPNotFound", "message": "Floating ip x could not be found.", "detail": ""}})])
 def test_each_service_words_an_error_its_own_way(render: faults.Render, body: dict[str, Any]) -> None:
     assert render(errors.NotFound("floating_ip", "x")) == (404, body)
 
@@ -199,5 +200,5 @@ def test_each_service_words_an_error_its_own_way(render: faults.Render, body: di
 def test_over_quota_is_a_conflict_for_the_network_api_alone() -> None:
     over = errors.QuotaExceeded("ports", 1, 1, 1)
     assert faults.compute(over)[0] == 403
-    status, body = faults.network(over)
+    status, body = network_faults.render(over)
     assert (status, body["NeutronError"]["type"]) == (409, "OverQuota")
