@@ -118,6 +118,21 @@ def test_filters(bench, ec2):
     assert refused(ec2.describe_instances, Filters=[{"Name": "vpc-id", "Values": []}]) == "InvalidParameterValue"
 
 
+def test_states_are_filtered_whatever_the_database_leaves_out(bench, ec2):
+    """Pending, running, terminated; by name and by pattern."""
+    [up] = bench.running()
+    [gone] = bench.running()
+    ec2.terminate_instances(InstanceIds=[gone])
+    bench.settle([gone], "terminated")
+    [new] = [one["InstanceId"] for one in ec2.run_instances(
+        ImageId=bench.image, InstanceType="t2.nano", MinCount=1, MaxCount=1)["Instances"]]
+    for values, ids in ((["pending"], {new}), (["running"], {up}), (["terminated"], {gone}),
+                        (["*ing"], {new, up}), (["running", "term*"], {up, gone}), (["*"], {up, gone, new}),
+                        (["shut*"], set()), (["nonsense"], set())):
+        found = described(ec2, Filters=[{"Name": "instance-state-name", "Values": values}])
+        assert set(names(found)) == ids, values
+
+
 def test_pages(bench, ec2):
     """Each instance comes once; tokens are opaque and cannot be made up or used elsewhere."""
     ec2.run_instances(ImageId=bench.image, InstanceType="t2.nano", MinCount=12, MaxCount=12)

@@ -78,17 +78,21 @@ async def matching(call: Call, paths: filters.Paths, show: Callable[[InstanceVie
     size, marker = paging.limit(call, "InstanceIds"), paging.marker(call)
     accept = filters.compiled(call.items("Filters"), paths)
     query = await _query(call)
+    at_once = paging.HIGHEST if call.get("Filters") else size
     found: list[Seen] = []
     for _ in range(MAX_LOOKS):
-        page = await call.core.instances.list(call.caller, query, PageRequest(marker=marker, limit=1000))
+        page = await call.core.instances.list(call.caller, query, PageRequest(marker=marker, limit=at_once))
         for view, shown in _accepted(page, show, counts, accept, call.caller.account):
             if len(found) == size:
                 return found, paging.token(call, found[-1][0].instance.id)
             found.append((view, shown))
         if not page.more:
             return found, None
+        if len(found) == size:
+            break
         marker = page.items[-1].instance.id
-    return found, paging.token(call, marker or "")
+    last = found[-1][0] if len(found) == size else page.items[-1]
+    return found, paging.token(call, last.instance.id)
 
 
 def _accepted(page: Iterable[InstanceView], show: Callable[[InstanceView], dict[str, Any]],
@@ -106,10 +110,17 @@ def _of_reservation(view: InstanceView, owner: str) -> dict[str, str]:
 
 
 async def _query(call: Call) -> InstanceQuery:
+    """What the database can already leave out: by id, and by what a filter of states rules out."""
     wanted = call.items("InstanceIds")
     found = await call.core.shortids.resolve(call.caller, kinds.INSTANCE, wanted) if wanted else None
+    asked = [pattern for entry in call.items("Filters") if entry.get("Name") == "instance-state-name"
+             for pattern in map(filters.pattern, entry.get("Values") or ())]
+    chosen = [(steady, state) for (steady, _), state in states.STATES.items()
+              if not asked or any(pattern.fullmatch(state[1]) for pattern in asked)]
+    ended = any(state == states.TERMINATED for _, state in chosen)
     return InstanceQuery(ids=tuple(found.values()) if found is not None else None,
-                         ended_since=call.now - ENDED_SHOWN)
+                         steady=tuple({steady.value: None for steady, _ in chosen}) if asked else None,
+                         ended_since=call.now - ENDED_SHOWN if ended else None)
 
 
 async def get_console_output(call: Call) -> Values:
