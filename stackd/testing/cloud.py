@@ -159,6 +159,11 @@ class MemoryCloud:
         self.lives[name] = life
         self._builders[name](life).startService()
 
+    def add_scheduler(self, name: str) -> None:
+        """One more scheduler beside the first."""
+        self._builders[name] = self._scheduler
+        self.build(name)
+
     def kill(self, name: str) -> None:
         """Throw a daemon away between two calls; :meth:`build` makes a new one."""
         self.lives[name].end()

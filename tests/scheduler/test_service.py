@@ -1,0 +1,76 @@
+"""The scheduler in a cloud on a Clock: spreading, reservations, several schedulers side by side."""
+
+from collections import Counter
+
+from stackd.drivers.hypervisors.fake import FakeOptions
+from stackd.model.faults import Steady
+from stackd.model.hosts import HostCapacity
+from stackd.model.instances import InstanceQuery, LaunchRequest
+from stackd.model.paging import PageRequest
+from stackd.scheduler.service import SchedulerSettings
+from stackd.testing.cloud import MemoryCloud
+
+FOUR = FakeOptions(capacity=HostCapacity(vcpus=4, memory_mib=1 << 20, disk_gib=1000))
+
+
+def launch(cloud: MemoryCloud, count: int, at_least: int = 1) -> list[str]:
+    """Launch tiny instances."""
+    made = cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
+        image_id=cloud.image.id, flavor_id="t2.nano", name="web", min_count=at_least, max_count=count)))
+    return [view.instance.id for view in made.instances]
+
+
+def spread(cloud: MemoryCloud) -> Counter[str]:
+    """How many instances each host has; the empty name for those without one."""
+    page = cloud.run(cloud.core.instances.list(cloud.caller, InstanceQuery(), PageRequest()))
+    return Counter(view.instance.host for view in page)
+
+
+def test_a_batch_is_spread_over_the_hosts() -> None:
+    cloud = MemoryCloud(hosts=4, options=FOUR).start()
+    launch(cloud, 8)
+    cloud.advance(3)
+    assert set(spread(cloud).values()) == {2}
+
+
+def test_a_reservation_that_must_go_together_waits_as_a_whole() -> None:
+    cloud = MemoryCloud(hosts=2, options=FOUR).start()
+    first = launch(cloud, 6)
+    cloud.advance(3)
+    launch(cloud, 3, at_least=3)
+    cloud.advance(10)
+    assert spread(cloud)[""] == 3
+    cloud.run(cloud.core.instances.terminate(cloud.caller, first[:1]))
+    cloud.advance(10)
+    assert spread(cloud) == Counter({"host-1": 4, "host-2": 4})
+
+
+def test_what_does_not_fit_does_not_hold_up_what_does() -> None:
+    cloud = MemoryCloud(hosts=1, options=FOUR).start()
+    big = cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
+        image_id=cloud.image.id, flavor_id="m5.2xlarge", name="big")))
+    small = launch(cloud, 1)[0]
+    cloud.advance(5)
+    assert cloud.row(small).host == "host-1"
+    assert cloud.row(big.instances[0].instance.id).host == ""
+
+
+def test_a_small_sample_is_widened_when_nothing_in_it_fits() -> None:
+    settings = SchedulerSettings(sample=1)
+    cloud = MemoryCloud(hosts=5, options=FOUR, scheduler_settings=settings).start()
+    launch(cloud, 20)
+    cloud.advance(10)
+    assert spread(cloud) == Counter({f"host-{number}": 4 for number in range(1, 6)})
+
+
+def test_several_schedulers_never_claim_too_much() -> None:
+    cloud = MemoryCloud(hosts=3, options=FOUR, scheduler_settings=SchedulerSettings(deadline=20.0)).start()
+    cloud.add_scheduler("scheduler-2")
+    cloud.add_scheduler("scheduler-3")
+    ids = launch(cloud, 15)
+    cloud.advance(40)
+    assert spread(cloud) == Counter({"host-1": 4, "host-2": 4, "host-3": 4, "": 3})
+    states = Counter(phase.steady for id in ids if (phase := cloud.row(id).phase))
+    assert states == Counter({Steady.ACTIVE: 12, Steady.ERROR: 3})
+    for host in cloud.run(cloud.core.hosts.list(cloud.admin)):
+        assert host.used_vcpus == 4
