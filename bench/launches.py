@@ -8,7 +8,7 @@ from bench.figures import Figure, percentile, say, spread
 from bench.subject import Subject
 
 CLIENTS = 16
-LOOK = 0.003
+LOOK = 0.01
 """Seconds between two looks of a client at its one new server; each costs the cloud a request."""
 POLL = 0.05
 PATIENCE = 900.0

@@ -64,7 +64,7 @@ class Subject:
                 stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True)
         output = self._process.stdout
         if output is None or not any(READY in line for line in output):
-            raise RuntimeError((self.state / "log").read_text()[-4000:])
+            raise RuntimeError((self.state / "log").read_text()[-800:])
         self._ps = psutil.Process(self._process.pid)
         say(f"a cloud of {self._hosts} hosts is ready after {time.monotonic() - begun:.1f} s")
 

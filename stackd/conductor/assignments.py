@@ -54,15 +54,11 @@ class StoredAssignments:
     async def _fetch_all(self, requests: Sequence[FetchRequest]) -> Sequence[Assignments]:
         if not self._incarnation:
             self._incarnation = await self._database.write(hosts.incarnation)
-        return await self._database.read(_fetch_all, requests, self._incarnation)
+        return await self._database.read(assigned.fetch_all, requests, self._incarnation)
 
     async def _apply_all(self, reports: Sequence[Report]) -> Sequence[None]:
         await self._database.write(reported.apply_all, reports)
         return [None] * len(reports)
-
-
-def _fetch_all(tx: Transaction, requests: Sequence[FetchRequest], incarnation: str) -> list[Assignments]:
-    return [assigned.fetch(tx, request, incarnation) for request in requests]
 
 
 def _user_data(tx: Transaction, host: str, instance_id: str) -> bytes:

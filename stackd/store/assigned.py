@@ -1,14 +1,16 @@
 """What a host is told: the rows stamped for one of its workers above the version it knows, in pages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from attrs import evolve
-from sqlalchemy import select
+from attrs import evolve, frozen
+from sqlalchemy import bindparam, or_, select
 
 from stackd.model import kinds
 from stackd.model.assignments import Assignments, FetchRequest, InstanceAssignment, Version
 from stackd.model.instances import Instance
 from stackd.store import instances, networks, ports, stamps, wirings
+from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments
 from stackd.store.tables.cloud import hosts as hosts_table
@@ -16,55 +18,93 @@ from stackd.store.tables.cloud import hosts as hosts_table
 PAGE = 500
 
 
+@frozen
+class _Page:
+    """Which rows one answer has: kind -> ids, up to a version of the host."""
+
+    until: int
+    newest: int
+    full: bool
+    ids: Mapping[str, Sequence[str]]
+
+
+def _chosen(worker: str) -> Any:
+    """The stamps of a host for one of its workers, oldest first; built once, for building costs more than running."""
+    a = assignments.c
+    mine = or_(*(a.kind == kind for kind in stamps.kinds_of(worker)))
+    return select(a.kind, a.resource_id, a.version).where(
+        a.host == bindparam("host"), mine, a.version > bindparam("known"), a.version <= bindparam("until")
+    ).order_by(a.version)
+
+
+_CHOSEN = {worker: _chosen(worker) for worker in ("compute", "network")}
+_FIRST = {worker: statement.limit(PAGE) for worker, statement in _CHOSEN.items()}
+
+
 def fetch(tx: Transaction, request: FetchRequest, incarnation: str) -> Assignments:
-    """One page for one worker. The host's version is read before the rows, in the same snapshot."""
-    full = request.known.incarnation != incarnation
-    known = 0 if full else request.known.number
-    newest = tx.execute(select(hosts_table.c.version).where(hosts_table.c.name == request.host)).scalar() or 0
-    until = _end_of_page(tx, request, known, newest)
-    ids = _stamped(tx, request, known, until) if until > known else {}
+    """One page for one worker."""
+    return fetch_all(tx, [request], incarnation)[0]
+
+
+def fetch_all(tx: Transaction, requests: Sequence[FetchRequest], incarnation: str) -> list[Assignments]:
+    """One page for each of many workers: what they ask for is read together, in one snapshot.
+
+    The versions of the hosts are read before the rows.
+    """
+    versions = dict(gathered((request.host for request in requests), lambda some: tx.execute(
+        select(hosts_table.c.name, hosts_table.c.version).where(hosts_table.c.name.in_(some))).all()))
+    pages = [_page(tx, request, versions.get(request.host, 0), incarnation) for request in requests]
+    told = [_answer(tx, request, page, incarnation) for request, page in zip(requests, pages, strict=True)]
+    computed = _instances_for(tx, [page.ids.get(kinds.INSTANCE, ()) for page in pages])
+    ported = wirings.ports_for(tx, [(request.host, page.ids.get(kinds.PORT, ()))
+                                    for request, page in zip(requests, pages, strict=True)])
+    floated = [wirings.floating_assignments(tx, request.host, page.ids.get(kinds.FLOATING_IP, ()))
+               for request, page in zip(requests, pages, strict=True)]
+    grouped = wirings.groups_for(tx, [page.ids.get(kinds.SECURITY_GROUP, ()) for page in pages])
+    return [evolve(each, instances=instances, ports=ports, floating_ips=floating_ips, groups=groups)
+            for each, instances, ports, floating_ips, groups
+            in zip(told, computed, ported, floated, grouped, strict=True)]
+
+
+def _answer(tx: Transaction, request: FetchRequest, page: _Page, incarnation: str) -> Assignments:
+    """The answer to one request, still without rows."""
     moved, unknown = strangers(tx, request)
-    answer = Assignments(version=Version(incarnation=incarnation, number=until), full=full, more=until < newest,
-                         moved=moved, unknown=unknown)
-    if request.worker == "compute":
-        return evolve(answer, instances=_instances(tx, ids.get(kinds.INSTANCE, [])))
-    return evolve(answer, ports=wirings.port_assignments(tx, request.host, ids.get(kinds.PORT, [])),
-                  floating_ips=wirings.floating_assignments(tx, request.host, ids.get(kinds.FLOATING_IP, [])),
-                  groups=wirings.group_wirings(tx, ids.get(kinds.SECURITY_GROUP, [])))
+    return Assignments(version=Version(incarnation=incarnation, number=page.until), full=page.full,
+                       more=page.until < page.newest, moved=moved, unknown=unknown)
 
 
-def _end_of_page(tx: Transaction, request: FetchRequest, known: int, newest: int) -> int:
-    """The version a page ends with: whole versions only, or the next fetch would miss the rest of one."""
-    a = assignments.c
-    last = tx.execute(select(a.version).where(
-        a.host == request.host, a.kind.in_(stamps.kinds_of(request.worker)), a.version > known
-    ).order_by(a.version).offset(PAGE - 1).limit(1)).scalar()
-    return newest if last is None else int(last)
-
-
-def _stamped(tx: Transaction, request: FetchRequest, known: int, until: int) -> dict[str, list[str]]:
-    a = assignments.c
+def _page(tx: Transaction, request: FetchRequest, newest: int, incarnation: str) -> _Page:
+    """A page ends with a whole version, or the next fetch would miss the rest of it."""
+    full = request.known.incarnation != incarnation
+    known, until = 0 if full else request.known.number, newest
+    if known >= newest:
+        return _Page(until, newest, full, {})
+    span = {"host": request.host, "known": known, "until": newest}
+    rows = tx.execute(_FIRST[request.worker], span).all()
+    if len(rows) == PAGE:
+        until = int(rows[-1][2])
+        rows = tx.execute(_CHOSEN[request.worker], span | {"until": until}).all()
     found: dict[str, list[str]] = {}
-    for kind, id in tx.execute(select(a.kind, a.resource_id).where(
-            a.host == request.host, a.kind.in_(stamps.kinds_of(request.worker)),
-            a.version > known, a.version <= until)):
+    for kind, id, _ in rows:
         found.setdefault(kind, []).append(id)
-    return found
+    return _Page(until, newest, full, found)
 
 
-def _instances(tx: Transaction, ids: list[str]) -> tuple[InstanceAssignment, ...]:
-    found = instances.of_ids(tx, ids)
+def _instances_for(tx: Transaction, asked: Sequence[Sequence[str]]) -> list[tuple[InstanceAssignment, ...]]:
+    """The instances each asks for; those that are gone are left out."""
+    found = instances.of_ids(tx, [id for ids in asked for id in ids])
     held = ports.of_devices(tx, list(found))
-    found_networks = networks.of_ids(tx, {port.network_id for many in held.values() for port in many})
-    return tuple(InstanceAssignment(
-        instance=instance, ports=held.get(id, ()),
-        mtus={port.network_id: found_networks[port.network_id].mtu for port in held.get(id, ())})
-        for id, instance in found.items())
+    mtu_of = {id: network.mtu for id, network in networks.of_ids(
+        tx, {port.network_id for many in held.values() for port in many}).items()}
+    return [tuple(InstanceAssignment(
+        instance=found[id], ports=held.get(id, ()),
+        mtus={port.network_id: mtu_of[port.network_id] for port in held.get(id, ())})
+        for id in ids if id in found) for ids in asked]
 
 
 def assignment_of(tx: Transaction, id: str) -> InstanceAssignment | None:
     """An instance that has not ended as its host is told of it, for the cloud's own metadata port."""
-    return next((one for one in _instances(tx, [id]) if one.instance.ended_at is None), None)
+    return next((one for one in _instances_for(tx, [[id]])[0] if one.instance.ended_at is None), None)
 
 
 def strangers(tx: Transaction, request: FetchRequest) -> tuple[dict[str, int], tuple[str, ...]]:

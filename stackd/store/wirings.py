@@ -29,12 +29,19 @@ _known: dict[str, GroupWiring] = {}
 
 def port_assignments(tx: Transaction, host: str, ids: Sequence[str]) -> tuple[PortAssignment, ...]:
     """These ports for this host; without wiring where it is to remove them. Ids that are gone are left out."""
-    found = ports.of_ids(tx, ids)
-    hostnames = ports.hostnames(tx, ids)
-    nets = _network_wirings(tx, {port.network_id for port in found})
-    return tuple(PortAssignment(
+    return ports_for(tx, [(host, ids)])[0]
+
+
+def ports_for(tx: Transaction, asked: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[PortAssignment, ...]]:
+    """:func:`port_assignments` for many hosts at once, in the order asked."""
+    wanted = {id for _, ids in asked for id in ids}
+    found = {port.id: port for port in ports.of_ids(tx, wanted)}
+    hostnames = ports.hostnames(tx, wanted)
+    nets = _network_wirings(tx, {port.network_id for port in found.values()})
+    return [tuple(PortAssignment(
         id=port.id, generation=port.generation, network=nets[port.network_id],
-        wiring=_port_wiring(port, hostnames[port.id]) if _belongs(port, host) else None) for port in found)
+        wiring=_port_wiring(port, hostnames[port.id]) if _belongs(port, host) else None)
+        for port in (found[id] for id in ids if id in found)) for host, ids in asked]
 
 
 def floating_assignments(tx: Transaction, host: str, ids: Sequence[str]) -> tuple[FloatingAssignment, ...]:
@@ -44,7 +51,7 @@ def floating_assignments(tx: Transaction, host: str, ids: Sequence[str]) -> tupl
                  for floating in addresses.of_ids(tx, ids))
 
 
-def group_wirings(tx: Transaction, ids: Sequence[str]) -> tuple[GroupWiring, ...]:
+def group_wirings(tx: Transaction, ids: Iterable[str]) -> tuple[GroupWiring, ...]:
     """These groups with their rules and the addresses of the members of every group the rules refer to."""
     generations = groups.generations(tx, ids)
     known = {id: wiring for id in generations if (wiring := _known.get(id)) and wiring.generation == generations[id]}
@@ -53,6 +60,12 @@ def group_wirings(tx: Transaction, ids: Sequence[str]) -> tuple[GroupWiring, ...
         _known.clear()
     _known.update(fresh)
     return tuple((known | fresh)[id] for id in generations)
+
+
+def groups_for(tx: Transaction, asked: Sequence[Sequence[str]]) -> list[tuple[GroupWiring, ...]]:
+    """:func:`group_wirings` for many hosts at once, in the order asked."""
+    found = {group.id: group for group in group_wirings(tx, {id for ids in asked for id in ids})}
+    return [tuple(found[id] for id in ids if id in found) for ids in asked]
 
 
 def all_of_host(tx: Transaction, host: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
