@@ -189,7 +189,7 @@ def _records(tx: Transaction, statement: Any) -> tuple[SecurityGroup, ...]:
 
 def _record(row: Row[Any], rules: Sequence[SecurityGroupRule]) -> SecurityGroup:
     return SecurityGroup(rules=tuple(rules), **{column.name: getattr(row, column.name)
-                                                for column in security_groups.c})
+                                                for column in security_groups.c if column.name != "short_id"})
 
 
 def _rule(row: Row[Any]) -> SecurityGroupRule:

@@ -39,7 +39,8 @@ _PLAIN = ("id", "project_id", "user_id", "name", "hostname", "reservation_id", "
           "request_id")
 _CHANGING = ("name", "description", "zone", "host", "placement_epoch", "generation", "reboots", "locked",
              "updated_at", "launched_at", "ended_at", "request_id")
-_COLUMNS = [column for column in instances.c if column.name not in ("observed_session", "observed_counter")]
+_UNREAD = ("observed_session", "observed_counter", "short_id")
+_COLUMNS = [column for column in instances.c if column.name not in _UNREAD]
 
 
 # Flavors and images repeat over thousands of rows and records are immutable: parse each text once.

@@ -14,7 +14,7 @@ from stackd.store.database import Transaction
 from stackd.store.tables.networks import floating_ips, networks, ports, subnets
 
 LARGEST_SEGMENT = 2**24 - 1
-_COLUMNS = [column for column in networks.c if column.name not in ("segment", "deleted")]
+_COLUMNS = [column for column in networks.c if column.name not in ("segment", "deleted", "short_id")]
 _ALIVE = networks.c.deleted.is_(False)
 
 

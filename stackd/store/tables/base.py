@@ -6,7 +6,7 @@ Ids are char(32) hex, times double precision epoch seconds, structured values JS
 from typing import Any
 
 import orjson
-from sqlalchemy import CHAR, Column, Double, MetaData, String, Text
+from sqlalchemy import CHAR, Column, Computed, Double, MetaData, String, Text
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(naming_convention={
@@ -39,6 +39,11 @@ class Json(TypeDecorator[Any]):
 def id_column() -> Column[str]:
     """The primary key of a resource."""
     return Column("id", Id, primary_key=True)
+
+
+def short_id_column() -> Column[str]:
+    """The first 17 digits of ``id``, computed by the database: EC2 shows only these, so they are unique too."""
+    return Column("short_id", CHAR(17), Computed("substr(id, 1, 17)", persisted=True), unique=True)
 
 
 def times() -> tuple[Column[float], Column[float]]:

@@ -2,11 +2,12 @@
 
 from sqlalchemy import CHAR, BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from stackd.store.tables.base import Id, Name, Seconds, id_column, metadata, times
+from stackd.store.tables.base import Id, Name, Seconds, id_column, metadata, short_id_column, times
 
 images = Table(
     "images", metadata,
     id_column(),
+    short_id_column(),
     Column("prefix", CHAR(17), nullable=False, unique=True),
     Column("owner", Id, nullable=False),
     Column("name", Name, nullable=False),

@@ -2,11 +2,12 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
 
-from stackd.store.tables.base import Id, Json, Name, Seconds, id_column, metadata, times
+from stackd.store.tables.base import Id, Json, Name, Seconds, id_column, metadata, short_id_column, times
 
 instances = Table(
     "instances", metadata,
     id_column(),
+    short_id_column(),
     Column("project_id", Id, nullable=False),
     Column("user_id", Id, nullable=False),
     Column("name", Name, nullable=False),

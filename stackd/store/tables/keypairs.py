@@ -2,11 +2,12 @@
 
 from sqlalchemy import Column, String, Table, Text, UniqueConstraint
 
-from stackd.store.tables.base import Id, Name, id_column, metadata, times
+from stackd.store.tables.base import Id, Name, id_column, metadata, short_id_column, times
 
 keypairs = Table(
     "keypairs", metadata,
     id_column(),
+    short_id_column(),
     Column("user_id", Id, nullable=False),
     Column("project_id", Id, nullable=False),
     Column("name", Name, nullable=False),

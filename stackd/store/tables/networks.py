@@ -6,13 +6,14 @@ network modules read and write these; nobody else does.
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from stackd.store.tables.base import Id, Json, Name, Seconds, id_column, metadata, times
+from stackd.store.tables.base import Id, Json, Name, Seconds, id_column, metadata, short_id_column, times
 
 Address = String(45)
 
 networks = Table(
     "networks", metadata,
     id_column(),
+    short_id_column(),
     Column("project_id", Id, nullable=False, index=True),
     Column("name", Name, nullable=False, default=""),
     Column("shared", Boolean, nullable=False, default=False),
@@ -32,6 +33,7 @@ networks = Table(
 subnets = Table(
     "subnets", metadata,
     id_column(),
+    short_id_column(),
     Column("project_id", Id, nullable=False, index=True),
     Column("network_id", Id, ForeignKey("networks.id"), nullable=False, index=True),
     Column("name", Name, nullable=False, default=""),
@@ -51,6 +53,7 @@ subnets = Table(
 ports = Table(
     "ports", metadata,
     id_column(),
+    short_id_column(),
     Column("project_id", Id, nullable=False, index=True),
     Column("network_id", Id, ForeignKey("networks.id"), nullable=False),
     Column("name", Name, nullable=False, default=""),
@@ -91,6 +94,7 @@ port_addresses = Table(
 security_groups = Table(
     "security_groups", metadata,
     id_column(),
+    short_id_column(),
     Column("project_id", Id, nullable=False),
     Column("name", Name, nullable=False),
     Column("description", Text, nullable=False, default=""),
@@ -103,6 +107,7 @@ security_groups = Table(
 security_group_rules = Table(
     "security_group_rules", metadata,
     id_column(),
+    short_id_column(),
     Column("group_id", Id, ForeignKey("security_groups.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("project_id", Id, nullable=False, index=True),
     Column("direction", String(8), nullable=False),
@@ -126,6 +131,7 @@ port_groups = Table(
 floating_ips = Table(
     "floating_ips", metadata,
     id_column(),
+    short_id_column(),
     Column("project_id", Id, nullable=False, index=True),
     Column("network_id", Id, ForeignKey("networks.id"), nullable=False),
     Column("subnet_id", Id, ForeignKey("subnets.id"), nullable=False),

@@ -86,6 +86,7 @@ def upgrade() -> None:
     )
     op.create_table('images',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('prefix', sa.CHAR(length=17), nullable=False),
     sa.Column('owner', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -108,7 +109,8 @@ def upgrade() -> None:
     sa.Column('stored', sa.String(length=64), nullable=False),
     sa.Column('progress_at', sa.Double(precision=53), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_images')),
-    sa.UniqueConstraint('prefix', name=op.f('uq_images_prefix'))
+    sa.UniqueConstraint('prefix', name=op.f('uq_images_prefix')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_images_short_id'))
     )
     with op.batch_alter_table('images', schema=None) as batch_op:
         batch_op.create_index('ix_images_name', ['name'], unique=False)
@@ -117,6 +119,7 @@ def upgrade() -> None:
 
     op.create_table('instances',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('user_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -164,7 +167,8 @@ def upgrade() -> None:
     sa.Column('ended_at', sa.Double(precision=53), nullable=True),
     sa.Column('request_id', sa.String(length=64), nullable=False),
     sa.Column('unplaced', sa.Boolean(), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_instances'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_instances')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_instances_short_id'))
     )
     with op.batch_alter_table('instances', schema=None) as batch_op:
         batch_op.create_index('ix_instances_created', ['ended_at', 'created_at', 'id'], unique=False)
@@ -175,6 +179,7 @@ def upgrade() -> None:
 
     op.create_table('keypairs',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('user_id', sa.CHAR(length=32), nullable=False),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -185,10 +190,12 @@ def upgrade() -> None:
     sa.Column('created_at', sa.Double(precision=53), nullable=False),
     sa.Column('updated_at', sa.Double(precision=53), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_keypairs')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_keypairs_short_id')),
     sa.UniqueConstraint('user_id', 'name', name=op.f('uq_keypairs_user_id_name'))
     )
     op.create_table('networks',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('shared', sa.Boolean(), nullable=False),
@@ -203,7 +210,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.Double(precision=53), nullable=False),
     sa.Column('updated_at', sa.Double(precision=53), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_networks')),
-    sa.UniqueConstraint('segment', name=op.f('uq_networks_segment'))
+    sa.UniqueConstraint('segment', name=op.f('uq_networks_segment')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_networks_short_id'))
     )
     with op.batch_alter_table('networks', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_networks_project_id'), ['project_id'], unique=False)
@@ -244,6 +252,7 @@ def upgrade() -> None:
     )
     op.create_table('security_groups',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
@@ -251,7 +260,8 @@ def upgrade() -> None:
     sa.Column('generation', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.Double(precision=53), nullable=False),
     sa.Column('updated_at', sa.Double(precision=53), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_security_groups'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_security_groups')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_security_groups_short_id'))
     )
     with op.batch_alter_table('security_groups', schema=None) as batch_op:
         batch_op.create_index('ix_security_groups_project_id_name', ['project_id', 'name'], unique=False)
@@ -356,6 +366,7 @@ def upgrade() -> None:
     )
     op.create_table('ports',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('network_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -378,7 +389,8 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.Double(precision=53), nullable=False),
     sa.ForeignKeyConstraint(['network_id'], ['networks.id'], name=op.f('fk_ports_network_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_ports')),
-    sa.UniqueConstraint('network_id', 'mac', name=op.f('uq_ports_network_id_mac'))
+    sa.UniqueConstraint('network_id', 'mac', name=op.f('uq_ports_network_id_mac')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_ports_short_id'))
     )
     with op.batch_alter_table('ports', schema=None) as batch_op:
         batch_op.create_index('ix_ports_device_id', ['device_id'], unique=False)
@@ -399,6 +411,7 @@ def upgrade() -> None:
 
     op.create_table('security_group_rules',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('group_id', sa.CHAR(length=32), nullable=False),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('direction', sa.String(length=8), nullable=False),
@@ -411,7 +424,8 @@ def upgrade() -> None:
     sa.Column('description', sa.Text(), nullable=False),
     sa.Column('created_at', sa.Double(precision=53), nullable=False),
     sa.ForeignKeyConstraint(['group_id'], ['security_groups.id'], name=op.f('fk_security_group_rules_group_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_security_group_rules'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_security_group_rules')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_security_group_rules_short_id'))
     )
     with op.batch_alter_table('security_group_rules', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_security_group_rules_group_id'), ['group_id'], unique=False)
@@ -420,6 +434,7 @@ def upgrade() -> None:
 
     op.create_table('subnets',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('network_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -435,7 +450,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.Double(precision=53), nullable=False),
     sa.Column('updated_at', sa.Double(precision=53), nullable=False),
     sa.ForeignKeyConstraint(['network_id'], ['networks.id'], name=op.f('fk_subnets_network_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_subnets'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_subnets')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_subnets_short_id'))
     )
     with op.batch_alter_table('subnets', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_subnets_network_id'), ['network_id'], unique=False)
@@ -443,6 +459,7 @@ def upgrade() -> None:
 
     op.create_table('floating_ips',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('network_id', sa.CHAR(length=32), nullable=False),
     sa.Column('subnet_id', sa.CHAR(length=32), nullable=False),
@@ -462,7 +479,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['network_id'], ['networks.id'], name=op.f('fk_floating_ips_network_id')),
     sa.ForeignKeyConstraint(['subnet_id'], ['subnets.id'], name=op.f('fk_floating_ips_subnet_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_floating_ips')),
-    sa.UniqueConstraint('network_id', 'address', name=op.f('uq_floating_ips_network_id_address'))
+    sa.UniqueConstraint('network_id', 'address', name=op.f('uq_floating_ips_network_id_address')),
+    sa.UniqueConstraint('short_id', name=op.f('uq_floating_ips_short_id'))
     )
     with op.batch_alter_table('floating_ips', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_floating_ips_holder'), ['holder'], unique=False)
