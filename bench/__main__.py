@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from attrs import frozen
+
 from bench import launches, memory, real, requests, rows
 from bench.faces import Ec2, OpenStack
 from bench.figures import Figure, say

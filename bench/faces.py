@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode, urlsplit
 
-from bench.subject import Subject
-from bench.wire import Answer, Connection
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+from bench.subject import Subject
+from bench.wire import Answer, Connection
 
 VERSION = "2016-11-15"
 PRESIGNED_SECONDS = 86400

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
+
 from bench.figures import say
 
 READY = "stackd cloud ready"

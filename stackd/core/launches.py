@@ -4,8 +4,10 @@ The image is asked for before the transaction, and kept as a snapshot with the i
 project's quota row, so that counting is exact. Called by ``core.instances``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+
+from attrs import evolve
 
 from stackd import errors
 from stackd.interfaces.images import IImages
@@ -13,9 +15,10 @@ from stackd.model import ids, kinds
 from stackd.model.callers import MEMBER, Caller
 from stackd.model.flavors import Flavor
 from stackd.model.images import Image, ImageSnapshot
-from stackd.model.instances import Instance, LaunchRequest, NetworkRequest, Reservation
+from stackd.model.instances import Instance, InstanceView, LaunchRequest, NetworkRequest, Reservation
+from stackd.model.networks import Port
 from stackd.model.quotas import QuotaSet
-from stackd.rules import launching, policy
+from stackd.rules import launching, phases, policy
 from stackd.rules.ownership import SCHEDULER
 from stackd.store import allocation, events, flavors, groups, instances, keypairs, networks, ports, quotas
 from stackd.store.database import Database, Transaction
@@ -73,7 +76,7 @@ def _launch(tx: Transaction, caller: Caller, request: LaunchRequest, image: Imag
     new = launching.instances_of(request, caller, [ids.new_id() for _ in range(count)], reservation_id, flavor,
                                  image, public_key, tx.now)
     instances.insert_all(tx, new, request.min_count, request.host)
-    _connect(tx, caller, request, new)
+    held = _connect(tx, caller, request, new)
     if request.dry_run:
         raise errors.DryRunSucceeded("The request would have succeeded, but the dry run flag is set.")
     if request.user_data:
@@ -84,7 +87,13 @@ def _launch(tx: Transaction, caller: Caller, request: LaunchRequest, image: Imag
                                       caller.request_id, 1, after={"desired": one.desired.value}) for one in new])
     tx.wake(SCHEDULER)
     return Reservation(id=reservation_id, project_id=caller.project_id,
-                       instances=instances.of_reservation(tx, reservation_id))
+                       instances=tuple(_view(instance, held[instance.id]) for instance in new))
+
+
+def _view(instance: Instance, held: Sequence[Port]) -> InstanceView:
+    """What was just inserted, as it would be read."""
+    phase = phases.phase_of(instance, wired=False)
+    return InstanceView(instance=evolve(instance, phase=phase), ports=tuple(held), reason=phase.reason)
 
 
 def _earlier(tx: Transaction, caller: Caller, request: LaunchRequest) -> Reservation | None:
@@ -111,27 +120,35 @@ def _granted(tx: Transaction, caller: Caller, request: LaunchRequest, flavor: Fl
     return launching.granted(request, flavor, room)
 
 
-def _connect(tx: Transaction, caller: Caller, request: LaunchRequest, new: Sequence[Instance]) -> None:
-    """Give every instance its ports."""
+def _connect(tx: Transaction, caller: Caller, request: LaunchRequest,
+             new: Sequence[Instance]) -> Mapping[str, Sequence[Port]]:
+    """Give every instance its ports: id -> ports in order."""
     wanted = request.networks
     if wanted is None:
         wanted = (NetworkRequest(network_id=networks.default_of(tx, caller.project_id).id),)
+    else:
+        _demand_networks(tx, caller, wanted)
     if not wanted:
-        return
+        return {instance.id: () for instance in new}
     refs = request.group_ids
     group_ids = (groups.default_of(tx, caller.project_id).id,) if refs is None else _group_ids(tx, caller, refs)
-    _demand_networks(tx, caller, wanted)
     owner = f"compute:{request.zone or 'nova'}"
     ask = partial(allocation.PortAsk, project_id=caller.project_id, device_owner=owner, zone=request.zone)
-    allocation.create(tx, [
+    made = allocation.create(tx, [
         ask(network_id=one.network_id, subnet_id=one.subnet_id, fixed_ip=one.fixed_ip,
             group_ids=group_ids if one.group_ids is None else _group_ids(tx, caller, one.group_ids),
             device_id=instance.id,
             device_index=index, hostname=instance.hostname)
         for instance in new for index, one in enumerate(wanted) if one.network_id])
-    for index, one in enumerate(wanted):
-        if one.port_id:
-            ports.adopt(tx, caller.project_id, one.port_id, new[0].id, index, owner, new[0].hostname)
+    borrowed = [(index, one.port_id) for index, one in enumerate(wanted) if one.port_id]
+    for index, port_id in borrowed:
+        ports.adopt(tx, caller.project_id, port_id, new[0].id, index, owner, new[0].hostname)
+    if borrowed:
+        return {new[0].id: ports.of_devices(tx, [new[0].id])[new[0].id]}
+    held: dict[str, list[Port]] = {instance.id: [] for instance in new}
+    for port in made:
+        held[port.device_id].append(port)
+    return held
 
 
 def _flavor(tx: Transaction, caller: Caller, id: str) -> Flavor:
