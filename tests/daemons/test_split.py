@@ -1,0 +1,58 @@
+"""Every daemon as a twistd service of its own: it starts from a configuration file, serves, and stops cleanly."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+import treq
+from twisted.application.service import IServiceMaker
+from twisted.internet.defer import maybeDeferred
+from twisted.plugin import getPlugins
+
+from stackd.testing.ports import free_base
+
+NAMES = ("stack-api", "stack-compute", "stack-conductor", "stack-image", "stack-network", "stack-scheduler")
+
+
+def configuration(folder: Path, base: int) -> Path:
+    """A configuration file whose every path is in the folder."""
+    path = folder / "stackd.toml"
+    path.write_text(f"""
+[cloud]
+state = "{folder}"
+[database]
+url = "sqlite:///{folder}/stackd.db"
+[api]
+port_base = {base}
+[image]
+folder = "{folder}/images"
+[hosts]
+name = "one"
+""")
+    return path
+
+
+def test_the_plugins_are_these_daemons_and_the_cloud() -> None:
+    makers = {maker.tapname: maker for maker in getPlugins(IServiceMaker) if maker.tapname.startswith("stack-")}
+    assert set(makers) == {*NAMES, "stack-cloud"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_starts_and_stops(name: str, tmp_path: Path) -> None:
+    base = free_base()
+    module = importlib.import_module(f"stackd.daemons.{name.removeprefix('stack-')}")
+    options = module.Options()
+    options.parseOptions(["--config", str(configuration(tmp_path, base))])
+    service = module.makeService(options)
+    service.startService()
+    try:
+        if name in ("stack-api", "stack-image"):
+            response = await treq.get(f"http://127.0.0.1:{base + 1}/healthz", persistent=False, timeout=20)
+            assert response.code == 200
+            await response.content()
+        assert service.running
+    finally:
+        await maybeDeferred(service.stopService)
+    assert not service.running
