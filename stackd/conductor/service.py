@@ -52,14 +52,20 @@ class ConductorService(Service):
     """One conductor."""
 
     def __init__(self, database: Database, bus: IMessageBus, assignments: StoredAssignments, clock: Clock,
-                 keep_ended: float = 3600.0, contact_interval: float = 1.0, purge_interval: float = 60.0) -> None:
-        """``keep_ended`` is how many seconds ended instances stay visible to EC2."""
+                 keep_ended: float = 3600.0, host_gone: float = 60.0, contact_interval: float = 1.0,
+                 lost_interval: float = 5.0, purge_interval: float = 60.0) -> None:
+        """``keep_ended`` is how many seconds ended instances stay visible to EC2.
+
+        After ``host_gone`` silent seconds of a host the instances deleted on it end without its word.
+        """
         self._database = database
         self._bus = bus
         self._assignments = assignments
         self._keep_ended = keep_ended
+        self._host_gone = host_gone
         self._clock = clock
         self._loops = ((self._loop(self._assignments.keep_contacts), contact_interval),
+                       (self._loop(self._end_on_lost_hosts), lost_interval),
                        (self._loop(self._purge), purge_interval))
         self._subscription: ISubscription | None = None
 
@@ -94,6 +100,9 @@ class ConductorService(Service):
         if self._subscription is not None:
             await self._subscription.stop()
         await self._assignments.keep_contacts()
+
+    async def _end_on_lost_hosts(self) -> None:
+        await self._database.write(reported.end_on_lost_hosts, self._host_gone)
 
     async def _purge(self) -> None:
         await self._database.write(reported.purge, self._clock.seconds() - self._keep_ended)

@@ -111,11 +111,15 @@ def _earlier(tx: Transaction, caller: Caller, request: LaunchRequest) -> Reserva
 
 def _granted(tx: Transaction, caller: Caller, request: LaunchRequest, flavor: Flavor, limits: QuotaSet) -> int:
     count, cores, memory = instances.usage(tx, caller.project_id)
+    connected = ports.count(tx, caller.project_id)
+    # Ports the user made already count; the others are made with the instance.
+    each = 1 if request.networks is None else sum(one.port_id is None for one in request.networks)
 
     def room(n: int) -> None:
         quotas.demand("instances", limits.instances, count, n)
         quotas.demand("cores", limits.cores, cores, n * flavor.vcpus)
         quotas.demand("ram", limits.ram, memory, n * flavor.memory_mib)
+        quotas.demand("ports", limits.ports, connected, n * each)
 
     return launching.granted(request, flavor, room)
 

@@ -15,7 +15,8 @@ def conductor_service(parts: Parts) -> Service:
     section = parts.config.scheduler
     ratios = {"vcpus": section.cpu_allocation_ratio, "memory_mib": section.memory_allocation_ratio,
               "disk_gib": section.disk_allocation_ratio}
-    return ConductorService(parts.database, parts.bus, StoredAssignments(parts.database, ratios), parts.reactor)
+    return ConductorService(parts.database, parts.bus, StoredAssignments(parts.database, ratios), parts.reactor,
+                            host_gone=parts.config.hosts.gone)
 
 
 def scheduler_service(parts: Parts) -> Service:

@@ -17,7 +17,7 @@ class Applied:
     instance: Instance
     action: str = ""
     reason: str = ""
-    ended: bool = False
+    gone: bool = False
     """It was observed gone for the first time: its capacity, ports and addresses are to be freed."""
     restamp: bool = False
     """Desired changed: its host must look again."""
@@ -30,9 +30,9 @@ def owned_by(instance: Instance, host: str, report: InstanceReport) -> bool:
 
 def applied(instance: Instance, report: InstanceReport, now: float) -> Applied:
     """The instance with what was observed; ``now`` is the time of the transaction."""
-    if instance.ended_at is not None:
-        return Applied(instance=instance)
     after = evolve(instance, observed=report.observed)
+    if instance.ended_at is not None:
+        return _confirmed(instance, after)
     if after.observed.state is GuestState.RUNNING and after.launched_at is None:
         after = evolve(after, launched_at=now)
     if report.fault is not None and report.fault.generation == instance.generation:
@@ -52,7 +52,13 @@ def _was_ours_to_keep(instance: Instance, report: InstanceReport) -> bool:
 def _deleting(after: Instance, now: float) -> Applied:
     if after.observed.state is not GuestState.ABSENT or after.observed.generation != after.generation:
         return Applied(instance=after)
-    return Applied(instance=evolve(after, ended_at=now, updated_at=now), action="ended", ended=True)
+    return Applied(instance=evolve(after, ended_at=now, updated_at=now), action="ended", gone=True)
+
+
+def _confirmed(before: Instance, after: Instance) -> Applied:
+    """An instance that had ended without its host's word, for the host was gone: now it confirms, or not yet."""
+    gone = after.observed.state is GuestState.ABSENT and before.observed.state is not GuestState.ABSENT
+    return Applied(instance=after, action="confirmed" if gone else "", gone=gone)
 
 
 def _faulted(after: Instance, fault: Fault, now: float) -> Applied:

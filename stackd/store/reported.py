@@ -7,6 +7,7 @@ host about a row it does not own.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from attrs import evolve
 from sqlalchemy import select
 
 from stackd.model import kinds
@@ -16,10 +17,12 @@ from stackd.rules import ownership, phases
 from stackd.rules.reports import Applied, applied, owned_by, unwirable
 from stackd.store import addresses, events, hosts, instances, ports, stamps
 from stackd.store.database import Transaction
-from stackd.store.tables.cloud import assignments
+from stackd.store.tables.cloud import assignments, contacts
 from stackd.store.tables.instances import instances as instances_table
-from stackd.store.tables.instances import user_data
+from stackd.store.tables.instances import client_tokens, user_data
 
+TOKENS_KEPT = 86_400.0
+"""Seconds that a launch's client token is remembered beyond ended instances."""
 SECOND_LOOK = 60.0
 """Seconds between the two looks that find nothing before a host need not care for an ended instance any more."""
 
@@ -82,7 +85,7 @@ def _forget_after_second_look(tx: Transaction, instance: Instance, one: Instance
 
 
 def _follow_up(tx: Transaction, outcomes: Sequence[Applied]) -> None:
-    ended = [one.instance for one in outcomes if one.ended]
+    ended = [one.instance for one in outcomes if one.gone]
     if ended:
         ports.release(tx, [instance.id for instance in ended])
         _free(tx, ended)
@@ -110,8 +113,28 @@ def _event(tx: Transaction, one: Applied) -> dict[str, Any]:
                       after={"state": instance.observed.state.value})
 
 
+def end_on_lost_hosts(tx: Transaction, host_gone: float) -> int:
+    """Deleted instances whose hosts are gone end for user and quota; how many.
+
+    Capacity, ports and addresses stay reserved until the host comes back and confirms.
+    """
+    seen = select(contacts.c.host).where(contacts.c.worker == "compute", contacts.c.last_seen >= tx.now - host_gone)
+    c = instances_table.c
+    ids = tx.execute(select(c.id).where(
+        c.desired == InstanceDesired.DELETED.value, c.ended_at.is_(None), c.host != "", c.host.not_in(seen)
+    ).order_by(c.id).limit(500)).scalars().all()
+    lost = [evolve(one, ended_at=tx.now, updated_at=tx.now) for one in instances.of_ids(tx, ids, lock=True).values()
+            if one.ended_at is None]
+    instances.save_all(tx, [(one, True) for one in lost])
+    events.record_all(tx, [events.row(
+        tx.now, kinds.INSTANCE, one.id, one.project_id, "ended", ownership.CONDUCTOR, one.request_id, one.generation,
+        "Its host is gone; what it held stays reserved until the host confirms.") for one in lost])
+    return len(lost)
+
+
 def purge(tx: Transaction, before: float, limit: int = 500) -> int:
-    """Delete instances that ended before a time and no host needs to hear of; how many."""
+    """Delete instances that ended before a time and no host needs to hear of, and old client tokens; how many."""
+    tx.execute(client_tokens.delete().where(client_tokens.c.created_at < before - TOKENS_KEPT))
     table = instances_table
     waiting = select(assignments.c.resource_id).where(assignments.c.kind == kinds.INSTANCE)
     ids = [row[0] for row in tx.execute(select(table.c.id).where(

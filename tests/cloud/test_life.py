@@ -237,3 +237,38 @@ def test_quota_counts_what_is_there(cloud: MemoryCloud) -> None:
     cloud.run(cloud.core.instances.terminate(cloud.caller, [ids[0]]))
     reach(cloud, ids[0], Steady.DELETED)
     assert len(launch(cloud)) == 1
+
+
+def test_deleting_on_a_host_that_is_gone_frees_the_user_at_once_and_the_address_when_it_comes_back(
+        cloud: MemoryCloud) -> None:
+    cloud.run(cloud.core.quotas.change(cloud.admin, cloud.caller.project_id, {"instances": 1}))
+    id = running(cloud)
+    mine = port(cloud, id)
+    host = cloud.host(mine.host)
+    for worker in ("compute", "network"):
+        cloud.kill(f"{worker}@{host.name}")
+    cloud.advance(5)
+    cloud.run(cloud.core.instances.terminate(cloud.caller, [id]))
+    reach(cloud, id, Steady.DELETED, 90)
+    assert len(launch(cloud)) == 1
+    assert id in host.guests.guests
+    assert mine.id in {one.id for one in cloud.run(cloud.core.ports.list(cloud.caller))}
+    for worker in ("compute", "network"):
+        cloud.build(f"{worker}@{host.name}")
+    cloud.until(lambda: id not in host.guests.guests and mine.id not in host.wiring.ports)
+    cloud.until(lambda: mine.id not in {one.id for one in cloud.run(cloud.core.ports.list(cloud.caller))})
+
+
+def test_a_host_that_is_gone_gets_no_new_instances(cloud: MemoryCloud) -> None:
+    cloud.kill("compute@host-1")
+    cloud.advance(70)
+    for _ in range(4):
+        assert cloud.row(running(cloud)).host == "host-2"
+
+
+def test_the_ports_of_a_launch_count() -> None:
+    cloud = MemoryCloud().start()
+    cloud.run(cloud.core.quotas.change(cloud.admin, cloud.caller.project_id, {"ports": 3}))
+    assert len(launch(cloud, max_count=5)) == 3
+    with pytest.raises(errors.QuotaExceeded, match="ports"):
+        launch(cloud)

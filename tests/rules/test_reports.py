@@ -49,10 +49,10 @@ def test_an_old_power_off_does_not_undo_a_newer_wish() -> None:
 
 def test_a_deleted_one_ends_only_when_its_generation_saw_it_absent() -> None:
     going = an_instance(desired=InstanceDesired.DELETED, generation=2)
-    assert not apply(going, report(GuestState.ABSENT, 1)).ended
-    assert not apply(going, report(GuestState.STOPPED, 2)).ended
+    assert not apply(going, report(GuestState.ABSENT, 1)).gone
+    assert not apply(going, report(GuestState.STOPPED, 2)).gone
     gone = apply(going, report(GuestState.ABSENT, 2))
-    assert gone.ended
+    assert gone.gone
     assert gone.instance.ended_at == 500.0
 
 
@@ -80,3 +80,11 @@ def test_a_host_speaks_only_of_what_it_holds() -> None:
     assert owned_by(an_instance(), "host-1", said)
     assert not owned_by(an_instance(), "host-2", said)
     assert not owned_by(an_instance(placement_epoch=2), "host-1", said)
+
+
+def test_what_ended_without_its_hosts_word_is_freed_when_the_host_confirms() -> None:
+    lost = an_instance(desired=InstanceDesired.DELETED, generation=2, ended_at=400.0)
+    first = apply(lost, report(GuestState.ABSENT, 2))
+    assert first.gone
+    assert first.instance.ended_at == 400.0
+    assert not apply(first.instance, report(GuestState.ABSENT, 2)).gone
