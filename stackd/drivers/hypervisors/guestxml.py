@@ -9,6 +9,7 @@ from xml.etree import ElementTree as etree
 
 from attrs import frozen
 
+from stackd.model.devices import domain_name
 from stackd.model.guests import GuestNic, GuestSpec
 from stackd.model.ids import dashed
 
@@ -43,11 +44,6 @@ class Marks:
     epoch: int = 0
     reboots: int = 0
     shutdown_at: float | None = None
-
-
-def domain_name(id: str) -> str:
-    """The domain's name, for the operator's eyes; its UUID is the guest's id."""
-    return f"stackd-{id}"
 
 
 def marks_xml(id: str, marks: Marks) -> str:

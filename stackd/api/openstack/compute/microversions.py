@@ -39,7 +39,7 @@ def asked(request: Request) -> Version:
         return HIGHEST
     match = _NUMBER.fullmatch(wanted)
     if match is None:
-        raise errors.Malformed(f"API Version String {wanted} is of invalid format. Must be of format MajorNum.MinorNum.",
+        raise errors.Malformed(f"API Version String {wanted} is of invalid format.",
                                remedy="Name a version like 2.1, or latest.")
     version = int(match[1]), int(match[2])
     if not LOWEST <= version <= HIGHEST:
@@ -101,12 +101,18 @@ class Property(Span):
 class Body:
     """The schema of a request body over all versions: ``{word: {properties}}``, nothing else allowed."""
 
-    def __init__(self, word: str, *properties: Property, least: int = 0, beside: Iterable[Property] = ()) -> None:
-        """At least ``least`` properties; ``beside`` stand next to the word."""
-        self._word = word
+    def __init__(self, word: str | None, *properties: Property, beside: Iterable[Property] = (), least: int = 0,
+                 optional: bool = False, inner: Schema | None = None) -> None:
+        """At least ``least`` properties, or, where ``optional``, null; ``inner`` stands in place of properties.
+
+        What is ``beside`` stands next to the word. Without a word the properties are the whole body.
+        """
+        self.word = word or ""
         self._properties = properties
-        self._least = least
         self._beside = tuple(beside)
+        self._least = least
+        self._optional = optional
+        self._inner = inner
 
     @cached_property
     def _validators(self) -> dict[Version, Any]:
@@ -117,9 +123,15 @@ class Body:
                 for step in sorted(steps)}
 
     def _schema(self, version: Version) -> Schema:
-        inner = _object(self._properties, version) | {"minProperties": self._least}
+        inner = self._inner
+        if inner is None:
+            inner = _object(self._properties, version) | {"minProperties": self._least}
+        if self._optional:
+            inner = {"anyOf": [inner, {"type": "null"}]}
+        if not self.word:
+            return inner
         outer = _object(self._beside, version)
-        return outer | {"properties": {self._word: inner, **outer["properties"]}, "required": [self._word]}
+        return outer | {"properties": {self.word: inner, **outer["properties"]}, "required": [self.word]}
 
     def validator(self, version: Version) -> Any:
         """What checks a body of this version."""

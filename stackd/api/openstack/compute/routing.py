@@ -1,6 +1,6 @@
 """The Klein app all operations of the compute API register with, and what they share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -13,6 +13,7 @@ from stackd.api.openstack.compute.microversions import LOWEST, Body, Span, Versi
 from stackd.api.openstack.http import Answer, Call, Operation, Service, check_body, handle_http_errors, operation
 from stackd.core.cloud import Cloud
 from stackd.model import ids, kinds
+from stackd.model.instances import InstanceView
 
 app = Klein()
 handle_http_errors(app)
@@ -30,6 +31,14 @@ class Operations(Service):
     def version_headers(self, version: Version) -> Mapping[str, str]:
         """The microversion of the answer."""
         return microversions.headers(version)
+
+    async def network_names(self, call: Call, many: Sequence[InstanceView]) -> dict[str, str]:
+        """The names of the networks these have ports on, by id."""
+        wanted = tuple({port.network_id for seen in many for port in seen.ports})
+        if not wanted:
+            return {}
+        found = await self.cloud.networks.list(call.caller, wanted, all_projects=call.caller.is_admin)
+        return {network.id: network.name for network in found}
 
 
 def offered(body: Body | None = None, *, since: Version = LOWEST,

@@ -73,8 +73,4 @@ class Servers(Operations):
         return [views.full(views.Server(seen, facts, call)) for seen in many]
 
     async def _facts(self, call: Call, many: list[InstanceView]) -> views.Facts:
-        wanted = tuple({port.network_id for seen in many for port in seen.ports})
-        if not wanted:
-            return views.Facts()
-        networks = await self.cloud.networks.list(call.caller, wanted, all_projects=call.caller.is_admin)
-        return views.Facts(networks={network.id: network.name for network in networks})
+        return views.Facts(networks=await self.network_names(call, many))

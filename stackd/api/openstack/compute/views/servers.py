@@ -9,9 +9,11 @@ from attrs import field, frozen
 from stackd.api.openstack.compute.microversions import Shown, view
 from stackd.api.openstack.compute.routing import bookmark, links
 from stackd.api.openstack.compute.statuses import TABLE, Standing
+from stackd.api.openstack.compute.views.interfaces import addresses
 from stackd.api.openstack.compute.views.times import fine_moment, moment
 from stackd.api.openstack.http import Call
 from stackd.model import ids, kinds
+from stackd.model.devices import domain_name
 from stackd.model.faults import Phase, Steady, Transition
 from stackd.model.instances import Instance, InstanceView
 
@@ -69,19 +71,6 @@ def _embedded_flavor(server: Server) -> dict[str, Any]:
             "ephemeral": 0, "swap": 0, "extra_specs": dict(flavor.extra_specs)}
 
 
-def addresses(server: Server, hardware: bool = True) -> dict[str, list[dict[str, Any]]]:
-    """Addresses by the name of their network, the floating ones after those they lead to."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for port in server.seen.ports:
-        of_network = found.setdefault(server.facts.networks.get(port.network_id, ids.dashed(port.network_id)), [])
-        for fixed in port.fixed_ips:
-            for kind, address in (("fixed", fixed.address), ("floating", fixed.floating_ip)):
-                if address:
-                    more = {"OS-EXT-IPS-MAC:mac_addr": port.mac, "OS-EXT-IPS:type": kind} if hardware else {}
-                    of_network.append({"version": 6 if ":" in address else 4, "addr": address, **more})
-    return found
-
-
 def host_id(instance: Instance) -> str:
     """A word that tells a project which of its servers share a host, and nothing else; empty without a host."""
     return hashlib.sha224(f"{instance.project_id}{instance.host}".encode()).hexdigest() if instance.host else ""
@@ -95,11 +84,6 @@ def groups(seen: InstanceView) -> list[dict[str, str]]:
 def reservation_id(id: str) -> str:
     """A reservation's id, as EC2 writes it too."""
     return ids.ec2_id(kinds.RESERVATION, id)
-
-
-def domain_name(instance: Instance) -> str:
-    """What the hypervisor calls it."""
-    return f"instance-{instance.id[:8]}"
 
 
 _REFERENCE: tuple[Shown[Server], ...] = (
@@ -119,7 +103,7 @@ _FULL: tuple[Shown[Server], ...] = (
     Shown("flavor", _embedded_flavor, since=(2, 47)),
     Shown("created", lambda server: moment(server.instance.created_at)),
     Shown("updated", lambda server: moment(server.instance.updated_at)),
-    Shown("addresses", addresses),
+    Shown("addresses", lambda server: addresses(server.seen, server.facts.networks)),
     Shown("accessIPv4", lambda server: ""),
     Shown("accessIPv6", lambda server: ""),
     Shown("OS-DCF:diskConfig", lambda server: "MANUAL"),
@@ -134,7 +118,7 @@ _FULL: tuple[Shown[Server], ...] = (
     Shown("os-extended-volumes:volumes_attached", lambda server: []),
     Shown("OS-EXT-SRV-ATTR:host", lambda server: server.instance.host or None, admin=True),
     Shown("OS-EXT-SRV-ATTR:hypervisor_hostname", lambda server: server.instance.host or None, admin=True),
-    Shown("OS-EXT-SRV-ATTR:instance_name", lambda server: domain_name(server.instance), admin=True),
+    Shown("OS-EXT-SRV-ATTR:instance_name", lambda server: domain_name(server.instance.id), admin=True),
     Shown("locked", _of("locked"), since=(2, 9)),
     Shown("description", lambda server: server.instance.description or None, since=(2, 19)),
 )
