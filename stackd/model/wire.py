@@ -28,11 +28,16 @@ def _is_plain_tuple(cls: Any) -> bool:
 
 def _load_tuple(cls: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
     item = get_args(cls)[0]
+    if item is str:
+        # A group of ten thousand members is a tuple of ten thousand addresses.
+        return lambda values, _: tuple(map(str, values))
     load_item = _converter.get_structure_hook(item)
     return lambda values, _: tuple([load_item(value, item) for value in values])
 
 
 def _dump_tuple(cls: Any) -> Callable[[Any], list[Any]]:
+    if get_args(cls)[0] is str:
+        return list
     dump_item = _converter.get_unstructure_hook(get_args(cls)[0])
     return lambda values: [dump_item(value) for value in values]
 
