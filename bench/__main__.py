@@ -68,7 +68,7 @@ async def measure_storms(scale: Scale) -> Figures:
 async def measure_lists(scale: Scale) -> Figures:
     """Pages of very many."""
     with Subject(scale.hosts) as subject:
-        rows.put(subject, scale.many)
+        await rows.put(subject, scale.many)
         for kind in BOTH:
             yield await requests.lists(subject, kind, str(scale.many), scale.pages)
 
