@@ -102,6 +102,7 @@ def operation(schema: Mapping[str, Any] | None = None, *, public: bool = False,
         def respond(self: Service, request: Request, **kwargs: str) -> "defer.Deferred[bytes]":
             answer = defer.ensureDeferred(_respond(self, request, perform, validator, public, raw_body, kwargs))
             return answer if raw_body else _shielded(answer)
+        respond.schema = schema  # type: ignore[attr-defined]  # tests walk all routes and their bodies
         return respond
 
     return decorate

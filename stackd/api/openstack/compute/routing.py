@@ -54,6 +54,7 @@ def offered(body: Body | None = None, *, since: Version = LOWEST,
             if body is not None:
                 check_body(body.validator(call.version), call.body)
             return await perform(self, call, **kwargs)
+        checked.body = body  # type: ignore[attr-defined]  # tests walk all routes and their bodies
         return operation({"type": "object"} if body is not None else None)(checked)
 
     return decorate
