@@ -1,42 +1,54 @@
 """The database: transaction functions in threads, wakes after commit, bounded retries.
 
 ``await database.read(fn, *args)`` runs ``fn(tx, *args)`` on a snapshot; ``await database.write(fn, *args)`` in one
-transaction, retried as a whole when the database says that it lost a race. Functions are synchronous, return
-records, and never see a connection after they returned. Everybody above the store calls it.
+transaction, run again as a whole when the database says that it lost a race, or went away. Functions are
+synchronous, return records, and never see a connection after they returned. Everybody above the store calls it.
+
+A commit whose answer was lost may have happened: before the function runs again, the first event it recorded is
+looked for. A function that recorded none is not run again, its caller is told that the outcome is unknown.
 """
 
 import random
 from collections.abc import Callable, Iterable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
-from sqlalchemy.engine import CursorResult, make_url
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, exc, select
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.sql import Executable
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from stackd import errors
 from stackd.interfaces.clock import Clock
+from stackd.store.engines import is_sqlite, make_engine
 from stackd.store.executors import Executor
+from stackd.store.tables.cloud import events
+from stackd.store.troubles import Trouble, trouble_of
 
+log = Logger()
 P = ParamSpec("P")
 T = TypeVar("T")
 Wake = Callable[[str, dict[str, Any]], None]
 
-ATTEMPTS = 5
-BUSY_TIMEOUT_MS = 15_000
-_RETRIED_SQLSTATES = {"40001", "40P01"}
-_RETRIED_MYSQL = {1205, 1213, 2006, 2013}
+PATIENCE = 30.0
+"""Seconds for which a database that is away is waited for."""
+RACES = 10
+CLASHES = 3
+_FIRST_DELAY, _LONGEST_DELAY = 0.02, 0.5
 
 
 class Transaction:
-    """One transaction as its function sees it. ``now`` is its time in epoch seconds."""
+    """One transaction as its function sees it. ``now`` is its time in epoch seconds.
+
+    ``mark`` is the id of an event it recorded, the proof that it was committed; empty while there is none.
+    """
 
     def __init__(self, connection: Connection, now: float) -> None:
         """Made by :class:`Database` only."""
         self.connection = connection
         self.now = now
         self.dialect = connection.dialect.name
+        self.mark = ""
         self.wakes: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self._stamps: dict[str, dict[tuple[str, str], None]] = {}
 
@@ -62,31 +74,52 @@ class Transaction:
         return stamps
 
 
+class _Work:
+    """A transaction function with its arguments, and what its last run left when its commit was not answered."""
+
+    def __init__(self, fn: Any, args: Any, kwargs: Any) -> None:
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.mark = ""
+        self.outcome: Any = None
+
+    def run(self, tx: Transaction) -> Any:
+        return self.fn(tx, *self.args, **self.kwargs)
+
+
 class Database:
     """A pool of connections with two ways in: :meth:`read` and :meth:`write`."""
 
     def __init__(self, url: str, clock: Clock, readers: Executor, writers: Executor, wake: Wake,
-                 finish: Callable[[Transaction], None], pool_size: int = 8) -> None:
+                 finish: Callable[[Transaction], None], pool_size: int = 8, patience: float = PATIENCE) -> None:
         """``url`` is SQLAlchemy's; ``wake`` sends one wake; ``finish`` runs last in each writing transaction
 
-        (``store.stamps.flush``). On sqlite ``writers`` must have one thread.
+        (``store.stamps.flush``). On sqlite ``writers`` must have one thread. ``patience`` is how many seconds a
+        database that is away is waited for.
         """
         self.engine = make_engine(url, pool_size)
+        self._serial = is_sqlite(url)
+        self._reading = self.engine if self._serial else make_engine(url, pool_size, reading=True)
         self._clock = clock
         self._readers = readers
         self._writers = writers
         self._wake = wake
         self._finish = finish
+        self._patience = patience
 
     async def read(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``fn`` on a snapshot; nothing it writes is kept."""
-        result: T = await self._retried(self._readers, self._read, fn, args, kwargs)
+        """Run ``fn`` on a snapshot; it must not write."""
+        result: T = await self._retried(self._readers, self._read, _Work(fn, args, kwargs))
         return result
 
     async def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``fn`` in one transaction, commit, then send its wakes."""
+        """Run ``fn`` in one transaction, commit, then send its wakes.
+
+        Beside what ``fn`` raises: ``DatabaseUnavailable``, ``OutcomeUnknown``, ``ConcurrentUpdate``, ``InvalidValue``.
+        """
         result: T
-        result, wakes = await self._retried(self._writers, self._write, fn, args, kwargs)
+        result, wakes = await self._retried(self._writers, self._write, _Work(fn, args, kwargs))
         for address, body in wakes:
             self._wake(address, body)
         return result
@@ -99,69 +132,67 @@ class Database:
         """Wait for what runs and close all connections."""
         self._readers.stop()
         self._writers.stop()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Close the connections nobody uses; the next transaction opens its own."""
         self.engine.dispose()
+        self._reading.dispose()
 
-    async def _retried(self, executor: Executor, run: Callable[..., Any], fn: Any, args: Any, kwargs: Any) -> Any:
-        for attempt in range(ATTEMPTS):
+    async def _retried(self, executor: Executor, run: Callable[[_Work], Any], work: _Work) -> Any:
+        failed: dict[Trouble, int] = {}
+        begun = self._clock.seconds()
+        while True:
             try:
-                return await executor.run(run, fn, args, kwargs)
+                return await executor.run(run, work)
             except exc.DBAPIError as error:
-                if not lost_a_race(error):
-                    raise
-                if attempt == ATTEMPTS - 1:
-                    raise errors.DatabaseUnavailable("The database does not answer.") from error
+                trouble = trouble_of(error)
+                failed[trouble] = failed.get(trouble, 0) + 1
+                self._demand_another_try(error, trouble, failed[trouble], self._clock.seconds() - begun)
             # Jitter, so that those who collided do not collide again.
-            await deferLater(self._clock, 0.02 * 2 ** attempt * (0.5 + random.random()))  # type: ignore[arg-type]
-        raise AssertionError("unreachable")
+            delay = min(_FIRST_DELAY * 2 ** (failed[trouble] - 1), _LONGEST_DELAY) * (0.5 + random.random())
+            await deferLater(self._clock, delay)  # type: ignore[arg-type]
 
-    def _read(self, fn: Any, args: Any, kwargs: Any) -> Any:
-        with self.engine.connect() as connection:
-            return fn(Transaction(connection, self._clock.seconds()), *args, **kwargs)
+    def _demand_another_try(self, error: exc.DBAPIError, trouble: Trouble, times: int, waited: float) -> None:
+        """Raise, in words for users, unless the function is worth running again."""
+        if trouble is Trouble.OTHER:
+            raise error
+        if trouble is Trouble.UNFIT:
+            raise errors.InvalidValue("request", "it holds a value that the database cannot keep.") from error
+        if trouble is Trouble.AWAY and waited >= self._patience:
+            raise errors.DatabaseUnavailable("The database does not answer.") from error
+        # On sqlite one writes at a time: nobody else can have been faster.
+        if trouble is Trouble.CLASH and (self._serial or times >= CLASHES) or times >= RACES and trouble is Trouble.RACE:
+            log.warn("given up after {times} tries: {error}", times=times, error=str(error.orig))
+            raise errors.ConcurrentUpdate("What was asked for collides with what others have just changed.") from error
 
-    def _write(self, fn: Any, args: Any, kwargs: Any) -> Any:
-        with self.engine.connect().execution_options(stackd_write=True) as connection, connection.begin():
+    def _read(self, work: _Work) -> Any:
+        with self._reading.connect() as connection:
+            return work.run(Transaction(connection, self._clock.seconds()))
+
+    def _write(self, work: _Work) -> Any:
+        with self.engine.connect().execution_options(stackd_write=True) as connection:
+            connection.begin()
+            if work.mark and connection.execute(select(events.c.number).where(events.c.id == work.mark)).first():
+                return work.outcome
+            work.mark = ""
             tx = Transaction(connection, self._clock.seconds())
-            result = fn(tx, *args, **kwargs)
+            result = work.run(tx)
             self._finish(tx)
-        return result, list(tx.wakes.values())
+            outcome = result, list(tx.wakes.values())
+            try:
+                connection.commit()
+            except exc.DBAPIError as error:
+                _keep_unanswered(work, tx, outcome, error)
+                raise
+        return outcome
 
 
-def lost_a_race(error: exc.DBAPIError) -> bool:
-    """Whether the whole transaction may go well when run again: busy, deadlock, serialization, lost connection."""
-    if error.connection_invalidated:
-        return True
-    original = error.orig
-    if getattr(original, "sqlstate", None) in _RETRIED_SQLSTATES:
-        return True
-    code = original.args[0] if original is not None and original.args else None
-    return code in _RETRIED_MYSQL or "database is locked" in str(original)
-
-
-def make_engine(url: str, pool_size: int = 8) -> Engine:
-    """An engine with stackd's rules for its dialect: WAL and BEGIN IMMEDIATE on sqlite, READ COMMITTED elsewhere."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_size=pool_size, pool_pre_ping=True, isolation_level="READ COMMITTED")
-    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
-    if parsed.database in (None, "", ":memory:"):
-        options["poolclass"] = StaticPool
-    else:
-        options |= {"pool_size": pool_size, "max_overflow": 4}
-    engine = create_engine(parsed, **options)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    cursor = connection.cursor()
-    # busy_timeout first: the other pragmas can already meet a lock.
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("stackd_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+def _keep_unanswered(work: _Work, tx: Transaction, outcome: Any, error: exc.DBAPIError) -> None:
+    """The commit failed: when the database went away in it, keep what is needed to find out whether it happened."""
+    if trouble_of(error) is not Trouble.AWAY or tx.dialect == "sqlite":
+        return
+    if not tx.mark:
+        raise errors.OutcomeUnknown("The database went away while it kept the change.",
+                                    remedy="Look whether it was made before sending the request again.") from error
+    work.mark, work.outcome = tx.mark, outcome

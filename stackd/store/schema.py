@@ -10,22 +10,44 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
-from stackd.store.database import make_engine
+from stackd.store.engines import MARIADB, MYSQL, POSTGRESQL, make_engine
 
 SCRIPTS = Path(__file__).parent / "migrations"
+PATIENCE = 300
+"""Seconds one daemon waits for another one that is upgrading the database."""
+# MariaDB and MySQL end a transaction at each change of the schema: their lock is the connection's.
+_ONE_AT_A_TIME = {POSTGRESQL: f"SET lock_timeout = {1000 * PATIENCE}; SELECT pg_advisory_xact_lock(7828229)",
+                  MARIADB: f"SELECT GET_LOCK('stackd schema', {PATIENCE})",
+                  MYSQL: f"SELECT GET_LOCK('stackd schema', {PATIENCE})"}
+# Names that differ in case are different names; the tables made later take this over.
+_TEXT = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
 def upgrade(url: str) -> None:
-    """Bring the database to the newest version; nothing happens when it is there already."""
+    """Bring the database to the newest version; nothing happens when it is there already.
+
+    Any number of daemons may call it at once.
+    """
     engine = make_engine(url, pool_size=1)
     config = alembic_config()
     try:
         with engine.connect().execution_options(stackd_write=True) as connection, connection.begin():
+            prepare(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     finally:
         engine.dispose()
+
+
+def prepare(connection: Connection) -> None:
+    """Wait until nobody else changes this database's schema, and say how it keeps text."""
+    dialect = connection.dialect.name
+    if dialect in _ONE_AT_A_TIME:
+        connection.exec_driver_sql(_ONE_AT_A_TIME[dialect])
+    if dialect in (MARIADB, MYSQL):
+        connection.exec_driver_sql(_TEXT)
 
 
 def version(url: str) -> str | None:

@@ -16,9 +16,8 @@ from stackd.model.identities import Project
 from stackd.model.ids import new_id
 from stackd.model.networks import Network, Port
 from stackd.store import defaults, networks, ports, stamps
-from stackd.store.database import Database, Transaction
-from stackd.store.executors import InlineExecutor
-from stackd.store.tables.base import metadata
+from stackd.store.database import Transaction
+from stackd.testing.databases import memory_database
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,9 +45,7 @@ class Cloud:
         self.clock = task.Clock()
         self.clock.advance(1_700_000_000)
         self.stamped: dict[str, set[tuple[str, str]]] = {}
-        self.database = Database("sqlite://", self.clock, InlineExecutor(), InlineExecutor(),
-                                 lambda address, body: None, self._finish)
-        metadata.create_all(self.database.engine)
+        self.database = memory_database(self.clock, finish=self._finish)
 
     def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a transaction function a moment later than the one before, and return its result."""

@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 
 from stackd.cli.main import main
 from stackd.store import schema
-from stackd.store.database import make_engine
+from stackd.store.engines import make_engine
 from stackd.store.tables.complete import complete_metadata
 
 

@@ -18,7 +18,7 @@ metadata = MetaData(naming_convention={
 
 Id = CHAR(32)
 Name = String(255)
-Seconds: Double[float] = Double(53)
+Seconds: Double[float] = Double()
 
 
 class Json(TypeDecorator[Any]):
@@ -42,8 +42,11 @@ def id_column() -> Column[str]:
 
 
 def short_id_column() -> Column[str]:
-    """The first 17 digits of ``id``, computed by the database: EC2 shows only these, so they are unique too."""
-    return Column("short_id", CHAR(17), Computed("substr(id, 1, 17)", persisted=True), unique=True)
+    """The first 17 digits of ``id``, computed by the database: EC2 shows only these, so they are unique too.
+
+    Without ``rtrim`` MariaDB refuses: what CHAR is padded with depends on a setting.
+    """
+    return Column("short_id", CHAR(17), Computed("substr(rtrim(id), 1, 17)", persisted=True), unique=True)
 
 
 def times() -> tuple[Column[float], Column[float]]:

@@ -65,7 +65,7 @@ instances = Table(
 user_data = Table(
     "user_data", metadata,
     Column("instance_id", Id, primary_key=True),
-    Column("content", LargeBinary(65536), nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 client_tokens = Table(

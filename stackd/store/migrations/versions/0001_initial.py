@@ -17,7 +17,7 @@ def upgrade() -> None:
     sa.Column('token', sa.String(length=64), nullable=False),
     sa.Column('request_hash', sa.String(length=64), nullable=False),
     sa.Column('reservation_id', sa.CHAR(length=32), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'token', name=op.f('pk_client_tokens'))
     )
     op.create_table('cloud',
@@ -29,13 +29,13 @@ def upgrade() -> None:
     sa.Column('host', sa.String(length=255), nullable=False),
     sa.Column('worker', sa.String(length=32), nullable=False),
     sa.Column('session', sa.BigInteger(), nullable=False),
-    sa.Column('last_seen', sa.Double(precision=53), nullable=False),
+    sa.Column('last_seen', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('host', 'worker', name=op.f('pk_contacts'))
     )
     op.create_table('events',
     sa.Column('number', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('at', sa.Double(precision=53), nullable=False),
+    sa.Column('at', sa.Double(), nullable=False),
     sa.Column('kind', sa.String(length=32), nullable=False),
     sa.Column('resource_id', sa.String(length=64), nullable=False),
     sa.Column('project_id', sa.String(length=32), nullable=False),
@@ -61,8 +61,8 @@ def upgrade() -> None:
     sa.Column('public', sa.Boolean(), nullable=False),
     sa.Column('extra_specs', sa.Text(), nullable=False),
     sa.Column('description', sa.String(length=1024), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_flavors')),
     sa.UniqueConstraint('name', name=op.f('uq_flavors_name'))
     )
@@ -86,7 +86,7 @@ def upgrade() -> None:
     )
     op.create_table('images',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('prefix', sa.CHAR(length=17), nullable=False),
     sa.Column('owner', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -102,12 +102,12 @@ def upgrade() -> None:
     sa.Column('min_ram', sa.Integer(), nullable=False),
     sa.Column('protected', sa.Boolean(), nullable=False),
     sa.Column('hidden', sa.Boolean(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
-    sa.Column('deleted_at', sa.Double(precision=53), nullable=True),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
+    sa.Column('deleted_at', sa.Double(), nullable=True),
     sa.Column('upload', sa.String(length=64), nullable=False),
     sa.Column('stored', sa.String(length=64), nullable=False),
-    sa.Column('progress_at', sa.Double(precision=53), nullable=False),
+    sa.Column('progress_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_images')),
     sa.UniqueConstraint('prefix', name=op.f('uq_images_prefix')),
     sa.UniqueConstraint('short_id', name=op.f('uq_images_short_id'))
@@ -119,7 +119,7 @@ def upgrade() -> None:
 
     op.create_table('instances',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('user_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -154,17 +154,17 @@ def upgrade() -> None:
     sa.Column('observed_state', sa.String(length=16), nullable=False),
     sa.Column('observed_generation', sa.Integer(), nullable=False),
     sa.Column('observed_reboots', sa.Integer(), nullable=False),
-    sa.Column('observed_at', sa.Double(precision=53), nullable=False),
+    sa.Column('observed_at', sa.Double(), nullable=False),
     sa.Column('observed_session', sa.BigInteger(), nullable=False),
     sa.Column('observed_counter', sa.BigInteger(), nullable=False),
     sa.Column('fault', sa.Text(), nullable=True),
     sa.Column('steady', sa.String(length=16), nullable=False),
     sa.Column('transition', sa.String(length=16), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
-    sa.Column('launched_at', sa.Double(precision=53), nullable=True),
-    sa.Column('ended_at', sa.Double(precision=53), nullable=True),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
+    sa.Column('launched_at', sa.Double(), nullable=True),
+    sa.Column('ended_at', sa.Double(), nullable=True),
     sa.Column('request_id', sa.String(length=64), nullable=False),
     sa.Column('unplaced', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_instances')),
@@ -179,7 +179,7 @@ def upgrade() -> None:
 
     op.create_table('keypairs',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('user_id', sa.CHAR(length=32), nullable=False),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -187,15 +187,15 @@ def upgrade() -> None:
     sa.Column('public_key', sa.Text(), nullable=False),
     sa.Column('fingerprint', sa.String(length=128), nullable=False),
     sa.Column('ec2_fingerprint', sa.String(length=128), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_keypairs')),
     sa.UniqueConstraint('short_id', name=op.f('uq_keypairs_short_id')),
     sa.UniqueConstraint('user_id', 'name', name=op.f('uq_keypairs_user_id_name'))
     )
     op.create_table('networks',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('shared', sa.Boolean(), nullable=False),
@@ -207,8 +207,8 @@ def upgrade() -> None:
     sa.Column('description', sa.Text(), nullable=False),
     sa.Column('generation', sa.Integer(), nullable=False),
     sa.Column('deleted', sa.Boolean(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_networks')),
     sa.UniqueConstraint('segment', name=op.f('uq_networks_segment')),
     sa.UniqueConstraint('short_id', name=op.f('uq_networks_short_id'))
@@ -222,8 +222,8 @@ def upgrade() -> None:
     sa.Column('account', sa.String(length=12), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
     sa.Column('enabled', sa.Boolean(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_projects')),
     sa.UniqueConstraint('account', name=op.f('uq_projects_account')),
     sa.UniqueConstraint('name', name=op.f('uq_projects_name'))
@@ -235,7 +235,7 @@ def upgrade() -> None:
     )
     op.create_table('revocations',
     sa.Column('audit_id', sa.String(length=32), nullable=False),
-    sa.Column('expires_at', sa.Double(precision=53), nullable=False),
+    sa.Column('expires_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('audit_id', name=op.f('pk_revocations'))
     )
     with op.batch_alter_table('revocations', schema=None) as batch_op:
@@ -245,21 +245,21 @@ def upgrade() -> None:
     sa.Column('id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_roles')),
     sa.UniqueConstraint('name', name=op.f('uq_roles_name'))
     )
     op.create_table('security_groups',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
     sa.Column('stateful', sa.Boolean(), nullable=False),
     sa.Column('generation', sa.Integer(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_security_groups')),
     sa.UniqueConstraint('short_id', name=op.f('uq_security_groups_short_id'))
     )
@@ -279,7 +279,7 @@ def upgrade() -> None:
 
     op.create_table('user_data',
     sa.Column('instance_id', sa.CHAR(length=32), nullable=False),
-    sa.Column('content', sa.LargeBinary(length=65536), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('instance_id', name=op.f('pk_user_data'))
     )
     op.create_table('users',
@@ -290,9 +290,9 @@ def upgrade() -> None:
     sa.Column('description', sa.Text(), nullable=False),
     sa.Column('default_project_id', sa.String(length=32), nullable=False),
     sa.Column('password_hash', sa.String(length=255), nullable=False),
-    sa.Column('valid_after', sa.Double(precision=53), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('valid_after', sa.Double(), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_users')),
     sa.UniqueConstraint('name', name=op.f('uq_users_name'))
     )
@@ -301,7 +301,7 @@ def upgrade() -> None:
     sa.Column('secret', sa.Text(), nullable=False),
     sa.Column('user_id', sa.CHAR(length=32), nullable=False),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['project_id'], ['projects.id'], name=op.f('fk_access_keys_project_id')),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_access_keys_user_id')),
     sa.PrimaryKeyConstraint('access', name=op.f('pk_access_keys'))
@@ -318,8 +318,8 @@ def upgrade() -> None:
     sa.Column('roles', sa.Text(), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
     sa.Column('secret_hash', sa.String(length=255), nullable=False),
-    sa.Column('expires_at', sa.Double(precision=53), nullable=True),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
+    sa.Column('expires_at', sa.Double(), nullable=True),
+    sa.Column('created_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['project_id'], ['projects.id'], name=op.f('fk_application_credentials_project_id')),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_application_credentials_user_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_application_credentials')),
@@ -343,8 +343,8 @@ def upgrade() -> None:
     sa.Column('image_id', sa.CHAR(length=32), nullable=False),
     sa.Column('member', sa.CHAR(length=32), nullable=False),
     sa.Column('status', sa.String(length=16), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['image_id'], ['images.id'], name=op.f('fk_image_members_image_id')),
     sa.PrimaryKeyConstraint('image_id', 'member', name=op.f('pk_image_members'))
     )
@@ -366,7 +366,7 @@ def upgrade() -> None:
     )
     op.create_table('ports',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('network_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -385,8 +385,8 @@ def upgrade() -> None:
     sa.Column('observed', sa.String(length=16), nullable=False),
     sa.Column('observed_generation', sa.Integer(), nullable=False),
     sa.Column('fault', sa.Text(), nullable=True),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['network_id'], ['networks.id'], name=op.f('fk_ports_network_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_ports')),
     sa.UniqueConstraint('network_id', 'mac', name=op.f('uq_ports_network_id_mac')),
@@ -411,7 +411,7 @@ def upgrade() -> None:
 
     op.create_table('security_group_rules',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('group_id', sa.CHAR(length=32), nullable=False),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('direction', sa.String(length=8), nullable=False),
@@ -422,7 +422,7 @@ def upgrade() -> None:
     sa.Column('remote_cidr', sa.String(length=49), nullable=False),
     sa.Column('remote_group_id', sa.String(length=32), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['group_id'], ['security_groups.id'], name=op.f('fk_security_group_rules_group_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_security_group_rules')),
     sa.UniqueConstraint('short_id', name=op.f('uq_security_group_rules_short_id'))
@@ -434,7 +434,7 @@ def upgrade() -> None:
 
     op.create_table('subnets',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('network_id', sa.CHAR(length=32), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -447,8 +447,8 @@ def upgrade() -> None:
     sa.Column('zone', sa.String(length=255), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
     sa.Column('cursor', sa.BigInteger(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['network_id'], ['networks.id'], name=op.f('fk_subnets_network_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_subnets')),
     sa.UniqueConstraint('short_id', name=op.f('uq_subnets_short_id'))
@@ -459,7 +459,7 @@ def upgrade() -> None:
 
     op.create_table('floating_ips',
     sa.Column('id', sa.CHAR(length=32), nullable=False),
-    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(id, 1, 17)', persisted=True), nullable=True),
+    sa.Column('short_id', sa.CHAR(length=17), sa.Computed('substr(rtrim(id), 1, 17)', persisted=True), nullable=True),
     sa.Column('project_id', sa.CHAR(length=32), nullable=False),
     sa.Column('network_id', sa.CHAR(length=32), nullable=False),
     sa.Column('subnet_id', sa.CHAR(length=32), nullable=False),
@@ -474,8 +474,8 @@ def upgrade() -> None:
     sa.Column('observed', sa.String(length=16), nullable=False),
     sa.Column('observed_generation', sa.Integer(), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
-    sa.Column('created_at', sa.Double(precision=53), nullable=False),
-    sa.Column('updated_at', sa.Double(precision=53), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('updated_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['network_id'], ['networks.id'], name=op.f('fk_floating_ips_network_id')),
     sa.ForeignKeyConstraint(['subnet_id'], ['subnets.id'], name=op.f('fk_floating_ips_subnet_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_floating_ips')),
