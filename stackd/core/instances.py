@@ -6,6 +6,7 @@ question asked of a host.
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from stackd import errors
 from stackd.core.launches import Launches
@@ -73,11 +74,23 @@ class Instances:
         await self.get(caller, id)
         return await self._database.read(instances.user_data_of, id)
 
-    async def rename(self, caller: Caller, id: str, name: str | None = None,
-                     description: str | None = None) -> InstanceView:
-        """Change the name or the description; None leaves it."""
-        words = {key: value for key, value in (("name", name), ("description", description)) if value is not None}
+    async def rename(self, caller: Caller, id: str, name: str | None = None, description: str | None = None,
+                     access_ipv4: str | None = None, access_ipv6: str | None = None) -> InstanceView:
+        """Change the name, the description or the addresses to be shown; None leaves them."""
+        given = {"name": name, "description": description, "access_ipv4": access_ipv4, "access_ipv6": access_ipv6}
+        words = {key: value for key, value in given.items() if value is not None}
         return await self._change_words(caller, id, lambda metadata: metadata, words)
+
+    async def label(self, caller: Caller, id: str, labels: Sequence[str]) -> InstanceView:
+        """Give it these labels in place of those it has; raises ``InvalidValue``."""
+        launching.check_labels(labels)
+        return await self._change_words(caller, id, lambda metadata: metadata, {"labels": list(labels)})
+
+    async def lock(self, caller: Caller, id: str, locked: bool, reason: str = "") -> InstanceView:
+        """Let nobody but admins act on it, or everybody again who may."""
+        words = {"locked": locked, "lock_reason": reason if locked else ""}
+        return await self._change_words(caller, id, lambda metadata: metadata, words,
+                                        action="lock" if locked else "unlock")
 
     async def set_metadata(self, caller: Caller, id: str, entries: Mapping[str, str],
                            replace: bool = False) -> InstanceView:
@@ -129,9 +142,9 @@ class Instances:
         return await self._database.write(_act, caller, tuple(dict.fromkeys(ids)), action, change, dry_run)
 
     async def _change_words(self, caller: Caller, id: str, change: Callable[[dict[str, str]], dict[str, str]],
-                            words: Mapping[str, str]) -> InstanceView:
+                            words: Mapping[str, Any], action: str = "update") -> InstanceView:
         policy.demand(caller, MEMBER, "change instances")
-        return await self._database.write(_change_words, caller, id, change, words)
+        return await self._database.write(_change_words, caller, id, change, words, action)
 
 
 def _scope(caller: Caller) -> str | None:
@@ -180,7 +193,7 @@ def _save(tx: Transaction, caller: Caller, action: str, changed: Sequence[Instan
 
 
 def _change_words(tx: Transaction, caller: Caller, id: str, change: Callable[[dict[str, str]], dict[str, str]],
-                  words: Mapping[str, str]) -> InstanceView:
+                  words: Mapping[str, Any], action: str) -> InstanceView:
     instance = instances.owned(tx, _scope(caller), [id])[id]
     if instance.ended_at is not None:
         raise errors.NotFound(kinds.INSTANCE, id)
@@ -188,6 +201,6 @@ def _change_words(tx: Transaction, caller: Caller, id: str, change: Callable[[di
     instances.demand_metadata_quota(tx, instance.project_id, metadata)
     instances.change_words(tx, id, metadata, **words)
     tx.stamp(instance.host, kinds.INSTANCE, [id])
-    events.record(tx, kinds.INSTANCE, id, instance.project_id, "update", caller.user_id, caller.request_id,
+    events.record(tx, kinds.INSTANCE, id, instance.project_id, action, caller.user_id, caller.request_id,
                   instance.generation)
     return instances.with_ports(tx, list(instances.of_ids(tx, [id]).values()))[0]

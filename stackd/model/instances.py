@@ -94,7 +94,13 @@ class Instance:
     fault: Fault | None = None
     phase: Phase | None = None
     locked: bool = False
+    lock_reason: str = ""
     description: str = ""
+    labels: tuple[str, ...] = ()
+    """Words to find it by; OpenStack calls them tags. EC2's tags are ``metadata``."""
+    access_ipv4: str = ""
+    """An address that its user wants to be shown; likewise ``access_ipv6``."""
+    access_ipv6: str = ""
     created_at: float = 0.0
     updated_at: float = 0.0
     launched_at: float | None = None
@@ -150,6 +156,9 @@ class LaunchRequest:
     """Force a host; admins only."""
     config_drive: bool = False
     description: str = ""
+    labels: tuple[str, ...] = ()
+    access_ipv4: str = ""
+    access_ipv6: str = ""
     on_launch_fault: OnLaunchFault = OnLaunchFault.KEEP
     client_token: str | None = None
     request_hash: str = ""
@@ -171,7 +180,8 @@ class InstanceQuery:
     """Which instances to list; None means no condition. Values inside a field are alternatives.
 
     ``ended_since`` includes ended instances that ended after that time (epoch seconds; EC2 shows an hour);
-    None leaves ended instances out. ``all_projects`` is for admins. ``changed_since`` is epoch seconds.
+    None leaves ended instances out. ``all_projects`` is for admins. ``changed_since`` and ``changed_before`` are
+    epoch seconds. Of the ``labels`` all must be there, of ``labels_any`` one; with ``not`` it is the contrary.
     """
 
     ids: tuple[str, ...] | None = None
@@ -181,12 +191,26 @@ class InstanceQuery:
     """A substring the name must hold."""
     steady: tuple[str, ...] | None = None
     """Values of ``faults.Steady``."""
+    phases: tuple[tuple[str, str], ...] | None = None
+    """Values of ``faults.Steady`` and ``faults.Transition``."""
+    name_like: str | None = None
+    """SQL's LIKE, with a backslash before letters that mean themselves."""
+    reservation_within: tuple[str, str] | None = None
+    zone: str | None = None
+    key_name: str | None = None
+    user_id: str | None = None
+    locked: bool | None = None
+    labels: tuple[str, ...] | None = None
+    labels_any: tuple[str, ...] | None = None
+    labels_not: tuple[str, ...] | None = None
+    labels_not_any: tuple[str, ...] | None = None
     host: str | None = None
     flavor_id: str | None = None
     image_id: str | None = None
     project_id: str | None = None
     all_projects: bool = False
     changed_since: float | None = None
+    changed_before: float | None = None
     ended_since: float | None = None
 
 

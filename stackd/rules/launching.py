@@ -1,7 +1,7 @@
 """What a launch makes: pure checks of the request, the image's snapshot, and the new instances."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from stackd import errors
 from stackd.model import kinds
@@ -14,6 +14,7 @@ from stackd.model.instances import Instance, LaunchRequest
 MAX_COUNT = 1000
 MAX_USER_DATA = 65535
 MAX_METADATA_LENGTH = 255
+MAX_LABELS, MAX_LABEL_LENGTH = 50, 60
 BOOTABLE_FORMATS = ("raw", "qcow2", "ami")
 GIB = 1 << 30
 
@@ -27,6 +28,7 @@ def check_request(request: LaunchRequest) -> None:
     if request.user_data is not None and len(request.user_data) > MAX_USER_DATA:
         raise errors.InvalidValue("user_data", f"it is larger than {MAX_USER_DATA} bytes")
     check_metadata(request.metadata)
+    check_labels(request.labels)
     if request.max_count > 1 and request.networks and any(one.port_id or one.fixed_ip for one in request.networks):
         raise errors.ConflictingValues("A port or a fixed address can serve only one instance.",
                                        remedy="Launch one instance at a time.")
@@ -39,6 +41,16 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
             raise errors.InvalidValue("metadata", "keys must have 1 to 255 characters")
         if len(value) > MAX_METADATA_LENGTH:
             raise errors.InvalidValue("metadata", f"the value of {key!r} is longer than 255 characters")
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise unless there are at most 50, each of 1 to 60 characters that are neither commas nor slashes."""
+    if len(labels) > MAX_LABELS:
+        raise errors.InvalidValue("tags", f"an instance can have at most {MAX_LABELS}")
+    for label in labels:
+        if not 1 <= len(label) <= MAX_LABEL_LENGTH or "," in label or "/" in label:
+            raise errors.InvalidValue("tags", f"'{label}' must have 1 to {MAX_LABEL_LENGTH} characters, no comma and "
+                                              "no slash")
 
 
 def snapshot(image: Image, kernel: Image | None, ramdisk: Image | None) -> ImageSnapshot:
@@ -97,7 +109,8 @@ def instances_of(request: LaunchRequest, caller: Caller, ids: list[str], reserva
         reservation_id=reservation_id, launch_index=index, flavor=flavor, image=image,
         key_name=request.key_name or "", public_key=public_key, metadata=dict(request.metadata),
         has_user_data=bool(request.user_data), config_drive=request.config_drive, zone_wanted=request.zone,
-        on_launch_fault=request.on_launch_fault, description=request.description, created_at=now, updated_at=now,
+        on_launch_fault=request.on_launch_fault, description=request.description,
+        labels=request.labels, access_ipv4=request.access_ipv4, access_ipv6=request.access_ipv6, created_at=now, updated_at=now,
         request_id=caller.request_id) for index, id in enumerate(ids)]
 
 

@@ -8,7 +8,22 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
 from stackd import errors
 from stackd.model import kinds, wire
@@ -35,8 +50,8 @@ from stackd.store.tables.instances import client_tokens, instances, user_data
 CHUNK = 500
 _PLAIN = ("id", "project_id", "user_id", "name", "hostname", "reservation_id", "launch_index", "key_name",
           "public_key", "has_user_data", "config_drive", "zone_wanted", "zone", "host", "placement_epoch",
-          "generation", "reboots", "locked", "description", "created_at", "updated_at", "launched_at", "ended_at",
-          "request_id")
+          "generation", "reboots", "locked", "lock_reason", "access_ipv4", "access_ipv6", "description", "created_at",
+          "updated_at", "launched_at", "ended_at", "request_id")
 _CHANGING = ("name", "description", "zone", "host", "placement_epoch", "generation", "reboots", "locked",
              "updated_at", "launched_at", "ended_at", "request_id")
 _UNREAD = ("observed_session", "observed_counter", "short_id")
@@ -68,7 +83,8 @@ def record_of(row: Row[Any]) -> Instance:
                                   reboots=row.observed_reboots, at=row.observed_at),
         fault=wire.load(Fault, row.fault) if row.fault else None,
         phase=Phase(Steady(row.steady), Transition(row.transition), row.reason), locked=row.locked,
-        description=row.description, created_at=row.created_at, updated_at=row.updated_at,
+        lock_reason=row.lock_reason, labels=tuple(row.labels), access_ipv4=row.access_ipv4,
+        access_ipv6=row.access_ipv6, description=row.description, created_at=row.created_at, updated_at=row.updated_at,
         launched_at=row.launched_at, ended_at=row.ended_at, request_id=row.request_id)
 
 
@@ -78,6 +94,7 @@ def insert_all(tx: Transaction, many: Sequence[Instance], min_count: int, host_w
         **{name: getattr(instance, name) for name in _PLAIN},
         **_state(instance, wired=False),
         "min_count": min_count, "host_wanted": host_wanted, "metadata": dict(instance.metadata),
+        "labels": list(instance.labels),
         "flavor": orjson.dumps(wire.dump(instance.flavor)).decode(), "flavor_id": instance.flavor.id,
         "vcpus": instance.flavor.vcpus, "memory_mib": instance.flavor.memory_mib,
         "disk_gib": instance.flavor.disk_gib,
@@ -189,11 +206,45 @@ def _filtered(chosen: Select[Any], query: InstanceQuery, project_id: str | None)
                       (query.flavor_id, column.flavor_id), (query.image_id, column.image_id)):
         if value is not None:
             chosen = chosen.where(of == value)
+    for condition in (*_words_conditions(query), *_time_conditions(query)):
+        chosen = chosen.where(condition)
     if query.name_pattern:
         chosen = chosen.where(column.name.contains(query.name_pattern, autoescape=True))
-    if query.changed_since is not None:
-        chosen = chosen.where(column.updated_at >= query.changed_since)
     return chosen
+
+
+def _time_conditions(query: InstanceQuery) -> Iterable[ColumnElement[bool]]:
+    column = instances.c
+    if query.changed_since is not None:
+        yield column.updated_at >= query.changed_since
+    if query.changed_before is not None:
+        yield column.updated_at <= query.changed_before
+    if query.phases is not None:
+        yield tuple_(column.steady, column.transition).in_(query.phases)
+    if query.reservation_within is not None:
+        yield column.reservation_id.between(*query.reservation_within)
+
+
+def _words_conditions(query: InstanceQuery) -> Iterable[ColumnElement[bool]]:
+    column = instances.c
+    for name in ("zone", "key_name", "user_id", "locked"):
+        if (value := getattr(query, name)) is not None:
+            yield column[name] == value
+    if query.name_like is not None:
+        yield column.name.like(query.name_like, escape="\\")
+    if query.labels is not None:
+        yield and_(*map(_labelled, query.labels))
+    if query.labels_any is not None:
+        yield or_(*map(_labelled, query.labels_any))
+    if query.labels_not is not None:
+        yield not_(and_(*map(_labelled, query.labels_not)))
+    if query.labels_not_any is not None:
+        yield not_(or_(*map(_labelled, query.labels_not_any)))
+
+
+def _labelled(label: str) -> ColumnElement[bool]:
+    # The column is the text of a JSON list.
+    return type_coerce(instances.c.labels, Text).contains(orjson.dumps(label).decode(), autoescape=True)
 
 
 def usage(tx: Transaction, project_id: str) -> tuple[int, int, int]:
@@ -235,8 +286,8 @@ def of_reservation(tx: Transaction, reservation_id: str) -> tuple[InstanceView, 
     return with_ports(tx, [record_of(row) for row in rows])
 
 
-def change_words(tx: Transaction, id: str, metadata: dict[str, str], **words: str) -> None:
-    """Replace an instance's metadata, and its name or description where given; no generation is raised."""
+def change_words(tx: Transaction, id: str, metadata: dict[str, str], **words: Any) -> None:
+    """Replace an instance's metadata, and any other of its words where given; no generation is raised."""
     tx.execute(update(instances).where(instances.c.id == id).values(
         metadata=metadata, updated_at=tx.now, **words))
 
