@@ -1,0 +1,149 @@
+"""The message bus of a cloud of many processes, over AMQP; ``bus/memory.py`` is its little sister.
+
+The entry point ``amqp`` of the group ``stackd.buses``. It is a service: whoever makes it starts it, and stops it after
+everything that uses it. Until a broker is reached, messages wait, bounded.
+"""
+
+import random
+import socket
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from txamqp.client import Closed
+from zope.interface import implementer
+
+from stackd import errors
+from stackd.bus.amqp import envelope
+from stackd.bus.amqp.calling import Calling
+from stackd.bus.amqp.connection import AmqpConnection
+from stackd.bus.amqp.reporting import Reporting
+from stackd.bus.amqp.serving import AmqpSubscription
+from stackd.bus.amqp.settings import AmqpSettings, Broker
+from stackd.bus.amqp.topology import Names
+from stackd.bus.amqp.waking import Waking
+from stackd.interfaces.bus import Body, IEndpoint, IMessageBus
+
+LOCAL = "amqp://guest:guest@127.0.0.1:5672/"
+PERSISTENT = 2
+
+
+@frozen(kw_only=True)
+class DeadLetter:
+    """A report that was set aside: for whom, why, and what is in it."""
+
+    address: str
+    reason: str
+    """``rejected``: it could not be applied; ``delivery_limit``: daemons died of it."""
+    body: Body
+
+
+@implementer(IMessageBus)
+class AmqpBus(Service):
+    """One process' connection to the cloud's brokers."""
+
+    def __init__(self, reactor: Any, urls: Iterable[str] = (LOCAL,), settings: AmqpSettings | None = None,
+                 randomness: random.Random | None = None) -> None:
+        """``urls`` are of brokers of one cluster, tried in turn; raises ``BadConfiguration``."""
+        brokers = tuple(map(Broker.parse, urls))
+        if not brokers:
+            raise errors.BadConfiguration("The bus has no broker.", remedy="Name at least one URL.")
+        self._settings = settings or AmqpSettings()
+        self._clock = reactor
+        self._names = Names(self._settings)
+        client_name = f"{sys.argv[0].rpartition('/')[2]} on {socket.gethostname()}"
+        self._connection = AmqpConnection(reactor, brokers, self._settings, randomness or random.SystemRandom(),
+                                          client_name, self._flow)
+        self._reporting = Reporting(self._connection, self._names, reactor)
+        self._calling = Calling(self._connection, self._names, reactor)
+        self._waking = Waking(self._calling, self._settings, reactor)
+
+    # --- the service ---
+
+    def startService(self) -> None:
+        """Connect, and keep connected."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self._connection.startService()
+
+    def stopService(self) -> "Deferred[None]":
+        """Close the connection; who still waits for an answer is told that the outcome is unknown."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._connection.stopService()
+        self._reporting.stop()
+        self._calling.stop()
+
+    def _flow(self) -> None:
+        self._reporting.outlet.flow()
+        self._calling.outlet.flow()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker is reached and takes messages."""
+        return self._connection.takes
+
+    # --- the bus ---
+
+    def wake(self, address: str, body: Body) -> None:
+        """Send a wake soon; equal ones collapse."""
+        self._waking.add(address, body)
+
+    async def report(self, address: str, body: Body) -> None:
+        """Returns when the broker keeps it."""
+        content = envelope.content(envelope.Report(body=body), "report", self._settings.largest,
+                                   delivery_mode=PERSISTENT)
+        try:
+            await self._reporting.send(address, content)
+        except Closed as error:
+            raise errors.OutcomeUnknown(f"The connection was lost while {address} was told.") from error
+
+    async def call(self, address: str, method: str, body: Body, timeout: float = 30.0) -> Any:
+        """Ask one of the endpoints at the address."""
+        try:
+            return await self._calling.ask(address, method, body, timeout)
+        except Closed as error:
+            raise errors.OutcomeUnknown(f"The connection was lost during a call to {address}.") from error
+
+    async def serve(self, address: str, endpoint: IEndpoint) -> AmqpSubscription:
+        """Take messages for the address; returns when a broker is reached and sends them."""
+        subscription = AmqpSubscription(self._connection, self._calling, self._names, self._clock, address, endpoint)
+        await subscription.begun()
+        return subscription
+
+    # --- for the operator ---
+
+    async def set_aside(self, most: int = 100) -> list[DeadLetter]:
+        """The oldest reports that could not be applied; they stay where they are. Raises ``Unavailable`` leaves."""
+        client = self._connection.client
+        if client is None:
+            raise errors.OutcomeUnknown("No broker is reached.")
+        try:
+            channel = client.new_channel()
+            await channel.channel_open()
+            letters: list[DeadLetter] = []
+            while len(letters) < most:
+                message = await channel.basic_get(queue=self._names.dead)
+                if message.method.name == "get-empty":
+                    break
+                letters.append(_dead_letter(self._names.settings.prefix, message))
+            await channel.leave()
+        except Closed as error:
+            raise errors.OutcomeUnknown(f"The broker does not show what was set aside: {error}.") from error
+        return letters
+
+
+def _dead_letter(prefix: str, message: Any) -> DeadLetter:
+    death = ((message.content.properties.get("headers") or {}).get("x-death") or [{}])[0]
+    queue = str(death.get("queue", message.routing_key))
+    try:
+        body = orjson.loads(message.content.body)["body"]
+    except (ValueError, KeyError, TypeError):
+        body = {"unreadable": repr(message.content.body[:1000])}
+    return DeadLetter(address=queue.removeprefix(f"{prefix}.").removesuffix(".reports"),
+                      reason=str(death.get("reason", "")), body=body)

@@ -1,0 +1,106 @@
+"""Reports on their way out: each is persistent, and done when the broker confirmed that it keeps it."""
+
+from typing import Any
+
+from attrs import mutable
+from twisted.internet.defer import Deferred
+from txamqp.client import Closed
+from txamqp.content import Content
+from txamqp.message import Message
+
+from stackd import errors
+from stackd.bus.amqp.connection import AmqpConnection
+from stackd.bus.amqp.outlet import Outlet
+from stackd.bus.amqp.topology import Names, Topology
+from stackd.bus.amqp.wire import WireChannel
+from stackd.interfaces.clock import Clock
+
+
+@mutable(eq=False)
+class _Sending:
+    address: str
+    content: Content
+    taken: "Deferred[None]"
+    sent: bool = False
+
+
+class Reporting:
+    """The channel with publisher confirms."""
+
+    def __init__(self, connection: AmqpConnection, names: Names, clock: Clock) -> None:
+        """Declares what is kept whoever serves: exchanges, the dead letters, and the reports of known addresses."""
+        self._names = names
+        self._clock = clock
+        self._settings = names.settings
+        self._number = 0
+        self._unconfirmed: dict[int, _Sending] = {}
+        self.outlet = Outlet(connection, self._topology, self._opened, self._lost, self._settings.most_waiting)
+
+    async def send(self, address: str, content: Content) -> None:
+        """Returns when the broker keeps it; raises ``OutcomeUnknown``, ``NoSuchTarget``, ``Overloaded``."""
+        if len(self._unconfirmed) >= self._settings.most_waiting:
+            raise errors.Overloaded("Too many reports wait for the broker to confirm them.")
+        sending = _Sending(address, content, Deferred())
+        limit = self._clock.callLater(self._settings.confirm_within, self._give_up, sending)
+        try:
+            self.outlet.send(lambda channel: self._publish(sending, channel))
+            await sending.taken
+        finally:
+            if limit.active():
+                limit.cancel()
+
+    def stop(self) -> None:
+        """Those who still wait are told that nobody knows."""
+        self._lost(Closed("the bus was stopped"))
+
+    def _topology(self, server: dict[str, Any]) -> Topology:
+        kept = [self._names.reports_queue(address, server) for address in self._settings.kept]
+        return Topology(exchanges=self._names.exchanges(), confirms=True,
+                        queues=(self._names.dead_queue(), *kept) if kept else ())
+
+    def _opened(self, channel: WireChannel) -> None:
+        self._number = 0
+        channel.on_confirm = self._confirmed
+        channel.on_return = self._returned
+
+    def _publish(self, sending: _Sending, channel: WireChannel) -> None:
+        if sending.taken.called:
+            return
+        self._number += 1
+        self._unconfirmed[self._number] = sending
+        sending.content.properties["message-id"] = str(self._number)
+        channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.reports(sending.address),
+                              mandatory=True, content=sending.content)
+
+    def _confirmed(self, tag: int, multiple: bool, taken: bool) -> None:
+        tags = [tag]
+        if multiple:
+            tags = list(self._unconfirmed) if tag == 0 else [each for each in self._unconfirmed if each <= tag]
+        for each in tags:
+            sending = self._unconfirmed.pop(each, None)
+            if sending is not None and taken:
+                self._end(sending, None)
+            elif sending is not None:
+                self._end(sending, errors.Overloaded(f"The broker keeps no more reports to {sending.address}."))
+
+    def _returned(self, message: Message) -> None:
+        sending = self._unconfirmed.pop(int(message.content.properties.get("message-id", 0)), None)
+        if sending is not None:
+            self._end(sending, errors.NoSuchTarget(f"Nobody keeps reports to {sending.address}."))
+
+    def _lost(self, error: Closed) -> None:
+        unconfirmed, self._unconfirmed = self._unconfirmed, {}
+        for sending in unconfirmed.values():
+            self._end(sending, errors.OutcomeUnknown(f"The connection was lost while {sending.address} was told."))
+
+    def _give_up(self, sending: _Sending) -> None:
+        self._end(sending, errors.OutcomeUnknown(
+            f"No broker confirmed a report to {sending.address} within {self._settings.confirm_within:g} s."))
+
+    def _end(self, sending: _Sending, error: errors.StackdError | None) -> None:
+        if sending.taken.called:
+            return
+        if error is None:
+            sending.taken.callback(None)
+        else:
+            sending.taken.errback(error)

@@ -1,0 +1,222 @@
+"""An endpoint at an address: one channel, with a consumer each for wakes, reports and calls.
+
+A report is acknowledged when the endpoint took it. While the endpoint says ``Unavailable`` the report is held and
+tried again, and the broker sends no more than fit; what fails otherwise is set aside after some tries. When the process
+dies the broker gives what it held to others. A call is begun once at most.
+"""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from txamqp.client import Closed
+from txamqp.message import Message
+from zope.interface import implementer
+
+from stackd import errors
+from stackd.bus.amqp import envelope
+from stackd.bus.amqp.calling import Calling
+from stackd.bus.amqp.connection import AmqpConnection
+from stackd.bus.amqp.topology import Consumer, Names, Queue, Topology
+from stackd.bus.amqp.wire import WireChannel
+from stackd.interfaces.bus import IEndpoint, ISubscription
+from stackd.interfaces.clock import Clock
+
+_log = Logger()
+_LOOK_AGAIN = envelope.dump(envelope.Wake())
+
+
+@implementer(ISubscription)
+class AmqpSubscription:
+    """One endpoint at one address."""
+
+    def __init__(self, connection: AmqpConnection, calling: Calling, names: Names, clock: Clock, address: str,
+                 endpoint: IEndpoint) -> None:
+        """Serves from when the broker has taken the consumers; :meth:`begun` waits for that."""
+        self._names = names
+        self._settings = names.settings
+        self._calling = calling
+        self._clock = clock
+        self._address = address
+        self._endpoint = endpoint
+        self._running = 0
+        self._idle: Deferred[None] | None = None
+        self._stopped = False
+        self._pauses: dict[Deferred[None], Any] = {}
+        self._wakes: dict[bytes, list[tuple[WireChannel, int]]] = {}
+        self._opened: Deferred[None] = Deferred()
+        self._lasting = connection.keep(self._topology, self._begin, self._lost)
+
+    async def begun(self) -> None:
+        """Returns when messages come in for the first time."""
+        await self._opened
+
+    async def stop(self) -> None:
+        """Take no more messages and wait for the running ones; what is held for another try goes to others."""
+        self._stopped = True
+        channel = self._lasting.channel
+        if channel is not None:
+            await self._cancel(channel)
+        for pause, later in list(self._pauses.items()):
+            later.cancel()
+            pause.callback(None)
+        if self._running:
+            self._idle = self._idle or Deferred()
+            await self._idle
+        await self._lasting.end()
+        if not self._opened.called:
+            self._opened.callback(None)
+
+    async def _cancel(self, channel: WireChannel) -> None:
+        try:
+            for tag in list(channel.consumers):
+                await channel.basic_cancel(consumer_tag=tag)
+        except Closed:
+            pass
+
+    # --- the channel ---
+
+    def _topology(self, server: dict[str, Any]) -> Topology:
+        if self._stopped:
+            return Topology()
+        names, settings = self._names, self._settings
+        queues: list[Queue] = [names.wakes_queue(self._address), names.calls_queue(self._address)]
+        consumers = [Consumer(queue=queues[0].name, received=self._woken, prefetch=settings.most_wakes),
+                     Consumer(queue=queues[1].name, received=self._called, prefetch=settings.calls_at_once)]
+        if names.keeps_reports(self._address):
+            queues += [names.dead_queue(), names.reports_queue(self._address, server)]
+            consumers.append(
+                Consumer(queue=queues[-1].name, received=self._reported, prefetch=settings.reports_at_once))
+        return Topology(exchanges=names.exchanges(), queues=tuple(queues), consumers=tuple(consumers))
+
+    def _begin(self, channel: WireChannel) -> None:
+        if not self._opened.called:
+            self._opened.callback(None)
+        elif not self._stopped:
+            self._wake_endpoint(_LOOK_AGAIN)  # it may have missed some
+
+    def _lost(self, error: Closed) -> None:
+        """What it held comes again, here or elsewhere."""
+        self._wakes.clear()
+
+    def _acknowledge(self, channel: WireChannel, message: Message) -> None:
+        if not channel.closed:
+            channel.basic_ack(delivery_tag=message.delivery_tag)
+
+    def _begun(self) -> None:
+        self._running += 1
+
+    def _finished(self) -> None:
+        self._running -= 1
+        if self._idle is not None and not self._running:
+            self._idle.callback(None)
+            self._idle = None
+
+    # --- wakes ---
+
+    def _woken(self, channel: WireChannel, message: Message) -> None:
+        if not self._wakes:
+            self._clock.callLater(0, self._wake)
+        self._wakes.setdefault(message.content.body, []).append((channel, message.delivery_tag))
+
+    def _wake(self) -> None:
+        """Equal ones that came together are one; while we pause, the broker collapses what comes."""
+        wakes, self._wakes = self._wakes, {}
+        for raw, tags in wakes.items():
+            self._wake_endpoint(raw)
+            self._clock.callLater(self._settings.wake_pause, self._acknowledge_wakes, tags)
+
+    def _wake_endpoint(self, raw: bytes) -> None:
+        try:
+            self._endpoint.woken(envelope.load(envelope.Wake, raw).body)
+        except Exception:
+            _log.failure("A wake to {address} failed", address=self._address)
+
+    def _acknowledge_wakes(self, tags: list[tuple[WireChannel, int]]) -> None:
+        for channel, tag in tags:
+            if not channel.closed:
+                channel.basic_ack(delivery_tag=tag)
+
+    # --- reports ---
+
+    def _reported(self, channel: WireChannel, message: Message) -> None:
+        Deferred.fromCoroutine(self._take_report(channel, message))
+
+    async def _take_report(self, channel: WireChannel, message: Message) -> None:
+        self._begun()
+        try:
+            report = envelope.load(envelope.Report, message.content.body)
+            if await self._applied(channel, report):
+                self._acknowledge(channel, message)
+        except Exception:
+            _log.failure("A report to {address} is set aside", address=self._address)
+            if not channel.closed:
+                channel.basic_reject(delivery_tag=message.delivery_tag, requeue=False)
+        finally:
+            self._finished()
+
+    async def _applied(self, channel: WireChannel, report: envelope.Report) -> bool:
+        """True when the endpoint took it, False when it is not ours any more; raises when it cannot be applied."""
+        tries = waits = 0
+        while not channel.closed:
+            try:
+                await self._endpoint.reported(report.body)
+                return True
+            except errors.Unavailable as error:
+                reason: Exception = error
+            except Exception as error:
+                reason, tries = error, tries + 1
+                if tries >= self._settings.tries:
+                    raise
+            if self._stopped:
+                break
+            _log.warn("A report to {address} is tried again: {error}", address=self._address, error=repr(reason))
+            await self._pause(min(self._settings.redeliver_most, self._settings.redeliver_first * 2 ** min(waits, 20)))
+            waits += 1
+            if self._stopped:
+                break
+        return False
+
+    async def _pause(self, seconds: float) -> None:
+        pause: Deferred[None] = Deferred()
+        self._pauses[pause] = self._clock.callLater(seconds, pause.callback, None)
+        try:
+            await pause
+        finally:
+            self._pauses.pop(pause, None)
+
+    # --- calls ---
+
+    def _called(self, channel: WireChannel, message: Message) -> None:
+        Deferred.fromCoroutine(self._take_call(channel, message))
+
+    async def _take_call(self, channel: WireChannel, message: Message) -> None:
+        self._begun()
+        method = "?"
+        try:
+            call = envelope.load(envelope.Call, message.content.body)
+            method = call.method
+            reply = envelope.dump(envelope.Reply(ok=await self._answer(call, message.redelivered)))
+        except errors.StackdError as error:
+            reply = envelope.dump_failure(error)
+        except Exception as error:
+            _log.failure("The call {method} at {address} failed", method=method, address=self._address)
+            reply = envelope.dump_failure(error)
+        finally:
+            self._finished()
+        self._acknowledge(channel, message)
+        properties = message.content.properties
+        if "reply-to" in properties:
+            self._calling.reply(properties["reply-to"], properties.get("correlation-id", ""), reply)
+
+    async def _answer(self, call: envelope.Call, redelivered: bool) -> Any:
+        late = self._clock.seconds() - call.deadline
+        if late > self._settings.clock_skew:
+            raise errors.CallTimedOut(f"{call.method} reached {self._address} {late:.1f} s after its deadline.",
+                                      remedy="When this happens often, set the clocks of the hosts right.")
+        if redelivered:
+            raise errors.OutcomeUnknown(f"The connection was lost while {self._address} answered {call.method}.")
+        method = self._endpoint.calls.get(call.method)
+        if method is None:
+            raise errors.NotSupported(f"{self._address} does not know the call {call.method}.")
+        return await method(call.body)

@@ -1,0 +1,153 @@
+"""Exchanges, queues, bindings and consumers as values, declared again on each connect; and how they are named.
+
+One topic exchange carries everything, with the queue's name as the key, so that a broker can confine a host's user by
+topic permissions. For each address there are up to three queues, and no message makes one:
+
+``PREFIX.ADDRESS.reports``
+    durable, replicated where the broker can; refuses more than it may keep; what cannot be applied goes to
+    ``PREFIX.dead``. Only addresses that any of several daemons serves have it.
+``PREFIX.ADDRESS.calls``
+    there while somebody serves, so that a mandatory message to nobody comes back at once.
+``PREFIX.ADDRESS.wakes``
+    likewise, and short: the oldest wake makes room for the newest, so however many are sent while a daemon is busy, it
+    finds a handful. The newest is always kept: what it is about happened after all that the daemon has looked at.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+
+from stackd.bus.amqp.settings import AmqpSettings
+from stackd.bus.amqp.wire import Received, WireChannel
+
+REPLIES = "amq.rabbitmq.reply-to"
+"""The broker's own queue for answers; nothing is declared for it."""
+
+
+@frozen(kw_only=True)
+class Exchange:
+    """One durable exchange."""
+
+    name: str
+    type: str = "topic"
+
+
+@frozen(kw_only=True)
+class Queue:
+    """One durable queue, bound to an exchange by a key."""
+
+    name: str
+    exchange: str
+    key: str
+    auto_delete: bool = False
+    arguments: dict[str, Any]
+
+
+@frozen(kw_only=True)
+class Consumer:
+    """Who takes messages of a queue; without a prefetch they count as taken when they are sent."""
+
+    queue: str
+    received: Received
+    prefetch: int = 0
+
+
+@frozen(kw_only=True)
+class Topology:
+    """What one channel needs."""
+
+    exchanges: tuple[Exchange, ...] = ()
+    queues: tuple[Queue, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
+    confirms: bool = False
+
+    async def declare(self, channel: WireChannel) -> None:
+        """Declare all of it, then consume; raises ``Closed`` when the broker has something else by the name."""
+        for exchange in self.exchanges:
+            await channel.exchange_declare(exchange=exchange.name, type=exchange.type, durable=True)
+        for queue in self.queues:
+            await channel.queue_declare(queue=queue.name, durable=True, auto_delete=queue.auto_delete,
+                                        arguments=queue.arguments)
+            await channel.queue_bind(queue=queue.name, exchange=queue.exchange, routing_key=queue.key)
+        if self.confirms:
+            await channel.confirm_select()
+        for consumer in self.consumers:
+            channel.consumers[consumer.queue] = consumer.received
+            if consumer.prefetch:
+                await channel.basic_qos(prefetch_count=consumer.prefetch)
+            await channel.basic_consume(queue=consumer.queue, consumer_tag=consumer.queue, no_ack=not consumer.prefetch)
+
+
+Declared = Callable[[dict[str, Any]], Topology]
+"""Makes a topology, given what the broker says of itself."""
+
+
+@frozen
+class Names:
+    """The names, and the queues behind them."""
+
+    settings: AmqpSettings
+
+    @property
+    def exchange(self) -> str:
+        """What everything is published to."""
+        return self.settings.prefix
+
+    @property
+    def dead(self) -> str:
+        """Exchange and queue of reports that were set aside."""
+        return f"{self.settings.prefix}.dead"
+
+    def reports(self, address: str) -> str:
+        """Queue and key of reports to the address."""
+        return f"{self.settings.prefix}.{address}.reports"
+
+    def calls(self, address: str) -> str:
+        """Queue and key of calls to the address."""
+        return f"{self.settings.prefix}.{address}.calls"
+
+    def wakes(self, address: str) -> str:
+        """Queue and key of wakes to the address."""
+        return f"{self.settings.prefix}.{address}.wakes"
+
+    def keeps_reports(self, address: str) -> bool:
+        """Whether reports to the address are kept; those of one host are not."""
+        return "@" not in address
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All of them."""
+        return Exchange(name=self.exchange), Exchange(name=self.dead, type="fanout")
+
+    def dead_queue(self) -> Queue:
+        """Where reports are set aside."""
+        return Queue(name=self.dead, exchange=self.dead, key="", arguments={"x-max-length": self.settings.most_dead})
+
+    def reports_queue(self, address: str, server: dict[str, Any]) -> Queue:
+        """The queue of reports to the address."""
+        arguments: dict[str, Any] = {
+            "x-dead-letter-exchange": self.dead,
+            "x-max-length": self.settings.most_kept, "x-overflow": "reject-publish"}
+        if offers_quorum(server) if self.settings.quorum is None else self.settings.quorum:
+            arguments |= {"x-queue-type": "quorum", "x-delivery-limit": self.settings.delivery_limit}
+        return self._queue(self.reports(address), arguments)
+
+    def calls_queue(self, address: str) -> Queue:
+        """The queue of calls to the address."""
+        return self._queue(self.calls(address), {}, fleeting=True)
+
+    def wakes_queue(self, address: str) -> Queue:
+        """The queue of wakes to the address."""
+        return self._queue(self.wakes(address), {"x-max-length": self.settings.most_wakes}, fleeting=True)
+
+    def _queue(self, name: str, arguments: dict[str, Any], fleeting: bool = False) -> Queue:
+        if fleeting:
+            arguments["x-expires"] = int(self.settings.unserved_for * 1000)
+        return Queue(name=name, exchange=self.exchange, key=name, auto_delete=fleeting, arguments=arguments)
+
+
+def offers_quorum(server: dict[str, Any]) -> bool:
+    """Whether a broker that says this of itself has replicated queues."""
+    version = str(server.get("version", "")).split(".")
+    return server.get("product") == "RabbitMQ" and version[0].isdigit() and (
+        int(version[0]) > 3 or version[0] == "3" and version[1].isdigit() and int(version[1]) >= 8)

@@ -1,0 +1,151 @@
+"""A private RabbitMQ for live tests: own folder, own port, killed by its own process number.
+
+Nothing is shared with a broker of the machine: not the cookie, not the node name, not the configuration.
+``stop``, ``wipe``, ``freeze`` and ``thaw`` do to it what happens to brokers.
+"""
+
+import contextlib
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""The server itself; the command on the path changes the user."""
+STARTS_WITHIN = 60.0
+HEADER = b"AMQP\x00\x00\x09\x01"
+
+
+def free_port() -> int:
+    """A port nobody listens on, below those the kernel gives to clients: a client must not take it between restarts."""
+    while True:
+        port = random.randint(10000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
+class RabbitMq:
+    """One broker on 127.0.0.1."""
+
+    def __init__(self, folder: Path, tls: "Path | None" = None) -> None:
+        """``tls`` is a file with a key and its certificate; TLS is then spoken on a second port."""
+        if not SERVER.exists():
+            pytest.fail("RabbitMQ is missing: apt-get install rabbitmq-server")
+        self.folder = folder
+        self.port = free_port()
+        self.tls_port = free_port() if tls else 0
+        self._tls = tls
+        self._dist_port = free_port()
+        self._name = f"stackd-{secrets.token_hex(4)}@localhost"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Start it and wait until it speaks AMQP."""
+        self._configure()
+        with (self.folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(SERVER)], env=self._environment(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output, start_new_session=True)
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not self._speaks():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail("RabbitMQ did not start:\n" + (self.folder / "output").read_text()[-3000:])
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """As by ``systemctl stop``; durable queues stay on disk."""
+        self._signal(signal.SIGTERM)
+        self._end(30.0)
+
+    def kill(self) -> None:
+        """As by a power cut."""
+        self._signal(signal.SIGKILL)
+        self._end(10.0)
+
+    def wipe(self) -> None:
+        """Forget all queues and messages of the stopped broker."""
+        shutil.rmtree(self.folder / "mnesia", ignore_errors=True)
+
+    def freeze(self) -> None:
+        """It holds its connections and says nothing more."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+    def _end(self, seconds: float) -> None:
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+            self._signal(signal.SIGKILL)
+            self._process.wait(10.0)
+            self._process = None
+
+    def _configure(self) -> None:
+        lines = [f"listeners.tcp.local = 127.0.0.1:{self.port}", "loopback_users = none", "log.console = false",
+                 "vm_memory_high_watermark.absolute = 512MB", "disk_free_limit.absolute = 20MB"]
+        if self._tls:
+            lines += [f"listeners.ssl.local = 127.0.0.1:{self.tls_port}", f"ssl_options.certfile = {self._tls}",
+                      f"ssl_options.keyfile = {self._tls}", f"ssl_options.cacertfile = {self._tls}"]
+        (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
+        (self.folder / "plugins").write_text("[].\n")
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8",
+            "RABBITMQ_NODENAME": self._name, "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"), "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_DIST_PORT": str(self._dist_port), "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null", "ERL_EPMD_ADDRESS": "127.0.0.1",
+            # Two busy cores are shared with the tests.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"}
+
+    def _speaks(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as probe:
+            probe.settimeout(2.0)
+            probe.sendall(HEADER)
+            return bool(probe.recv(1))
+        return False
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMq]:
+    """A running broker that all tests share; each gives its queues names of their own."""
+    with private_broker() as broker:
+        yield broker
+
+
+@contextlib.contextmanager
+def private_broker(tls: "Path | None" = None) -> Iterator[RabbitMq]:
+    """A running broker for one purpose; at the end it is dead and its folder gone."""
+    folder = Path(tempfile.mkdtemp(prefix="stackd-rabbitmq-"))
+    broker = RabbitMq(folder, tls)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.thaw()
+        broker.kill()
+        shutil.rmtree(folder, ignore_errors=True)
