@@ -4,8 +4,9 @@ import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bench import launches, memory, real, requests, rows
 from bench.faces import Ec2, OpenStack
@@ -27,9 +28,11 @@ class Scale:
     pages: int = 15
     logins: int = 20
     seconds: float = 5.0
+    boots: int = 5
+    guest_image: Path = Path(".state/guest-image")
 
 
-QUICK = Scale(hosts=10, storms=(1_000,), many=5_000, times=20, pages=3, logins=5, seconds=1.0)
+QUICK = Scale(hosts=10, storms=(1_000,), many=5_000, times=20, pages=3, logins=5, seconds=1.0, boots=1)
 
 
 async def measure_memory(scale: Scale) -> Figures:
@@ -75,7 +78,8 @@ async def measure_lists(scale: Scale) -> Figures:
 
 async def measure_real(scale: Scale) -> Figures:
     """The control plane's share of a real boot."""
-    yield await real.share()
+    if real.possible():
+        yield await real.share(scale.guest_image, scale.boots)
 
 
 GROUPS: dict[str, Callable[[Scale], Figures]] = {
@@ -103,11 +107,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"what to measure: {', '.join(GROUPS)}")
     parser.add_argument("--quick", action="store_true", help="a small scale, to see that it runs")
+    parser.add_argument("--guest-image", type=Path, default=Scale().guest_image, metavar="DIR",
+                        help="where the guest of 'real' is, or will be built (default: that of 'make cloud')")
     chosen = parser.parse_args(arguments)
     unknown = set(chosen.groups) - GROUPS.keys()
     if unknown:
         parser.error(f"there is no group {', '.join(sorted(unknown))}; choose from {', '.join(GROUPS)}")
-    well = asyncio.run(run(chosen.groups or list(GROUPS), QUICK if chosen.quick else Scale()))
+    scale = evolve(QUICK if chosen.quick else Scale(), guest_image=chosen.guest_image)
+    well = asyncio.run(run(chosen.groups or list(GROUPS), scale))
     return 0 if well else 1
 
 

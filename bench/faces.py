@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from bench.subject import Subject
 from bench.wire import Answer, Connection
 
 VERSION = "2016-11-15"
@@ -18,6 +18,15 @@ PRESIGNED_SECONDS = 86400
 FLAVOR = "t2.nano"
 COMPUTE = "/compute/v2.1"
 ACTIVE = {"ACTIVE", "running"}
+
+
+class Place(Protocol):
+    """A running cloud."""
+
+    base: int
+
+    def settings(self, file: str) -> dict[str, str]:
+        """What one of the clients' files of variables says."""
 
 
 class WrongAnswer(Exception):
@@ -36,7 +45,7 @@ class OpenStack:
 
     name = "openstack"
 
-    def __init__(self, subject: Subject, connection: Connection) -> None:
+    def __init__(self, subject: Place, connection: Connection) -> None:
         """:meth:`login` comes first."""
         self._profile = subject.settings("openrc")
         self._connection = connection
@@ -94,7 +103,7 @@ class Ec2:
 
     name = "ec2"
 
-    def __init__(self, subject: Subject, connection: Connection) -> None:
+    def __init__(self, subject: Place, connection: Connection) -> None:
         """:meth:`login` comes first."""
         settings = subject.settings("aws.env")
         self._connection = connection
@@ -105,9 +114,10 @@ class Ec2:
         self._image = ""
         self._signed: dict[str, str] = {}
 
-    async def login(self) -> "Ec2":
-        """Find the image."""
-        answer = await self.act("DescribeImages")
+    async def login(self, image: str = "") -> "Ec2":
+        """Find the image, the only one where none is named."""
+        named = {"Filter.1.Name": "name", "Filter.1.Value.1": image} if image else {}
+        answer = await self.act("DescribeImages", **named)
         self._image = _first(rb"<imageId>([^<]+)", answer.body)
         return self
 
@@ -148,7 +158,7 @@ def _first(pattern: bytes, body: bytes) -> str:
 
 
 @asynccontextmanager
-async def connected(kind: type[OpenStack] | type[Ec2], subject: Subject) -> AsyncIterator[OpenStack | Ec2]:
+async def connected(kind: type[OpenStack] | type[Ec2], subject: Place) -> AsyncIterator[OpenStack | Ec2]:
     """An API with a connection of its own, logged in."""
     async with Connection("127.0.0.1", subject.base + (1 if kind is OpenStack else 0)) as connection:
         yield await kind(subject, connection).login()

@@ -94,9 +94,7 @@ class Subject:
 
     def settings(self, file: str) -> dict[str, str]:
         """What one of the clients' files of variables says."""
-        lines = (self.state / file).read_text().splitlines()
-        pairs = (line.removeprefix("export ").split("=", 1) for line in lines if "=" in line)
-        return {name: value.strip("'\"") for name, value in pairs}
+        return settings(self.state / file)
 
     def unfinished(self) -> int:
         """How many instances are not active yet, read in the database and so beside the cloud."""
@@ -105,6 +103,12 @@ class Subject:
             return int(connection.execute(BUILDING).fetchone()[0])
         finally:
             connection.close()
+
+
+def settings(path: Path) -> dict[str, str]:
+    """The variables a file for shells sets."""
+    pairs = (line.removeprefix("export ").split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    return {name: value.strip("'\"") for name, value in pairs}
 
 
 def command(name: str, state: Path) -> list[str]:
