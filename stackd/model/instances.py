@@ -137,8 +137,8 @@ class LaunchRequest:
     """Both APIs' launch in neutral words.
 
     ``networks`` None means automatic: the project's default network; an empty tuple means none.
-    ``group_ids`` (ids or names) None means the project's ``default`` group. ``user_data`` is at most 16 KiB of raw bytes
-    (48 KiB of base64 for OpenStack). ``min_count`` rows are claimed together or not at all.
+    ``group_ids`` (ids or names) None means the project's ``default`` group. ``user_data`` is at most 16 KiB of raw
+    bytes (48 KiB of base64 for OpenStack). ``min_count`` rows are claimed together or not at all.
     """
 
     image_id: str

@@ -110,8 +110,8 @@ def instances_of(request: LaunchRequest, caller: Caller, ids: list[str], reserva
         key_name=request.key_name or "", public_key=public_key, metadata=dict(request.metadata),
         has_user_data=bool(request.user_data), config_drive=request.config_drive, zone_wanted=request.zone,
         on_launch_fault=request.on_launch_fault, description=request.description,
-        labels=request.labels, access_ipv4=request.access_ipv4, access_ipv6=request.access_ipv6, created_at=now, updated_at=now,
-        request_id=caller.request_id) for index, id in enumerate(ids)]
+        labels=request.labels, access_ipv4=request.access_ipv4, access_ipv6=request.access_ipv6, created_at=now,
+        updated_at=now, request_id=caller.request_id) for index, id in enumerate(ids)]
 
 
 def name_of(name: str, id: str, index: int, count: int) -> str:

@@ -56,6 +56,16 @@ async def _stop(cloud: Cloud, call: Call, id: str) -> Answer:
     return Answer(None, ACCEPTED)
 
 
+async def _lock(cloud: Cloud, call: Call, id: str) -> Answer:
+    await cloud.instances.lock(call.caller, id, True, (call.body["lock"] or {}).get("locked_reason", ""))
+    return Answer(None, ACCEPTED)
+
+
+async def _unlock(cloud: Cloud, call: Call, id: str) -> Answer:
+    await cloud.instances.lock(call.caller, id, False)
+    return Answer(None, ACCEPTED)
+
+
 async def _reboot(cloud: Cloud, call: Call, id: str) -> Answer:
     kind = RebootKind(call.body["reboot"]["type"].lower())
     await cloud.instances.reboot(call.caller, [id], kind)
@@ -99,6 +109,8 @@ ACTIONS = {action.body.word: action for action in (
     Action(schemas.START, _start),
     Action(schemas.STOP, _stop),
     Action(schemas.REBOOT, _reboot),
+    Action(schemas.LOCK, _lock),
+    Action(schemas.UNLOCK, _unlock),
     Action(schemas.CONSOLE, _console),
     Action(schemas.ADD_GROUP, _add_group),
     Action(schemas.REMOVE_GROUP, _remove_group),

@@ -1,6 +1,6 @@
 """``/v2.1/flavors``: sizes of servers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from stackd import errors
@@ -24,13 +24,13 @@ class Flavors(Operations):
     @offered()
     async def list_flavors(self, call: Call) -> Answer:
         """A page of ids and names."""
-        return await self._listed(call, views.brief)
+        return _listed(call, await self.cloud.flavors.list(call.caller), views.brief)
 
     @app.route("/v2.1/flavors/detail", methods=["GET"])
     @offered()
     async def list_flavor_details(self, call: Call) -> Answer:
         """A page of everything."""
-        return await self._listed(call, views.full)
+        return _listed(call, await self.cloud.flavors.list(call.caller), views.full)
 
     @app.route("/v2.1/flavors", methods=["POST"])
     @offered(schemas.CREATE)
@@ -67,12 +67,13 @@ class Flavors(Operations):
             raise errors.NotFound("extra_spec", name)
         return Answer({name: specs[name]})
 
-    async def _listed(self, call: Call, shown: Callable[[Flavor, Call], dict[str, Any]]) -> Answer:
-        found = [flavor for flavor in await self.cloud.flavors.list(call.caller) if _wanted(call, flavor)]
-        items, more = page(call, _ordered(call, found), lambda flavor: flavor.id)
-        marker = items[-1].id if items else ""
-        return Answer({"flavors": [shown(flavor, call) for flavor in items],
-                       **following(call, "flavors", items, more, marker)})
+
+def _listed(call: Call, flavors: Iterable[Flavor], shown: Callable[[Flavor, Call], dict[str, Any]]) -> Answer:
+    found = [flavor for flavor in flavors if _wanted(call, flavor)]
+    items, more = page(call, _ordered(call, found), lambda flavor: flavor.id)
+    marker = items[-1].id if items else ""
+    return Answer({"flavors": [shown(flavor, call) for flavor in items],
+                   **following(call, "flavors", items, more, marker)})
 
 
 def _wanted(call: Call, flavor: Flavor) -> bool:

@@ -11,6 +11,7 @@ from stackd.api.openstack.http import Answer, Call
 
 EVENTS_FOR_ALL = (2, 51)
 PAGED = (2, 58)
+BEFORE = (2, 66)
 
 
 class History(Operations):
@@ -24,7 +25,9 @@ class History(Operations):
         links, more = {}, False
         if call.version >= PAGED:
             since = moment_of(call, "changes-since")
-            found = [action for action in found if since is None or action.updated_at >= since]
+            before = moment_of(call, "changes-before") if call.version >= BEFORE else None
+            found = [action for action in found if (since is None or action.updated_at >= since)
+                     and (before is None or action.updated_at <= before)]
             found, more = page(call, found, lambda action: action.event.request_id)
             links = following(call, "actions", found, more, found[-1].event.request_id if found else "")
         return Answer({"instanceActions": [views.brief(action, call.version) for action in found],

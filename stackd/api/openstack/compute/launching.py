@@ -14,7 +14,7 @@ from stackd.model.instances import LaunchRequest, NetworkRequest
 
 def launch_request(caller: Caller, body: dict[str, Any]) -> LaunchRequest:
     """The launch that a validated body asks for."""
-    zone, host = _place(caller, body.get("availability_zone") or "")
+    zone, host = _place(caller, body)
     least = int(body.get("min_count", 1))
     groups = [group["name"] for group in body.get("security_groups") or ()]
     return LaunchRequest(
@@ -22,7 +22,9 @@ def launch_request(caller: Caller, body: dict[str, Any]) -> LaunchRequest:
         max_count=int(body.get("max_count", least)), networks=_networks(body.get("networks")),
         group_ids=tuple(dict.fromkeys(groups)) or None, key_name=body.get("key_name"),
         user_data=_user_data(body.get("user_data")), metadata=body.get("metadata") or {}, zone=zone, host=host,
-        config_drive=true(body.get("config_drive")), description=body.get("description") or "")
+        config_drive=true(body.get("config_drive")), description=body.get("description") or "",
+        labels=tuple(body.get("tags") or ()), access_ipv4=body.get("accessIPv4", ""),
+        access_ipv6=body.get("accessIPv6", ""))
 
 
 def _image(body: dict[str, Any]) -> str:
@@ -42,11 +44,15 @@ def _flavor(ref: Any) -> str:
     return str(ref).rpartition("/")[2]
 
 
-def _place(caller: Caller, text: str) -> tuple[str, str]:
-    zone, _, rest = text.partition(":")
-    if rest and not caller.is_admin:
+def _place(caller: Caller, body: dict[str, Any]) -> tuple[str, str]:
+    """Zone and host; a host has one hypervisor, so its name may stand for either."""
+    zone, _, rest = (body.get("availability_zone") or "").partition(":")
+    hosts = {name for name in (*rest.split(":"), body.get("host"), body.get("hypervisor_hostname")) if name}
+    if len(hosts) > 1:
+        raise errors.ConflictingValues("The request names different hosts.", remedy="Name one.")
+    if hosts and not caller.is_admin:
         raise errors.NotAllowed("Only administrators may choose the host of an instance.")
-    return zone, rest.partition(":")[0]
+    return zone, next(iter(hosts), "")
 
 
 def _networks(asked: Any) -> tuple[NetworkRequest, ...] | None:

@@ -20,7 +20,7 @@ Version = tuple[int, int]
 Schema = dict[str, Any]
 
 LOWEST: Version = (2, 1)
-HIGHEST: Version = (2, 60)
+HIGHEST: Version = (2, 74)
 NEW_NAME, OLD_NAME = "OpenStack-API-Version", "X-OpenStack-Nova-API-Version"
 _NUMBER = re.compile(r"([1-9][0-9]*)\.([1-9][0-9]*|0)")
 

@@ -91,13 +91,13 @@ class Hypervisors(Operations):
     @offered()
     async def list_hypervisors(self, call: Call) -> Answer:
         """Names."""
-        return await self._listed(call, detailed=False)
+        return await self._hypervisors(call, detailed=False)
 
     @app.route("/v2.1/os-hypervisors/detail", methods=["GET"])
     @offered()
     async def list_hypervisor_details(self, call: Call) -> Answer:
         """Everything."""
-        return await self._listed(call, detailed=True)
+        return await self._hypervisors(call, detailed=True)
 
     @app.route("/v2.1/os-hypervisors/statistics", methods=["GET"])
     @offered(until=WITHOUT_STATISTICS)
@@ -135,7 +135,7 @@ class Hypervisors(Operations):
         found = _named(pattern, await self.cloud.hosts.list(call.caller))
         return Answer({"hypervisors": [await self._with_guests(call, host, detailed=False) for host in found]})
 
-    async def _listed(self, call: Call, detailed: bool) -> Answer:
+    async def _hypervisors(self, call: Call, detailed: bool) -> Answer:
         found: Sequence[Host] = await self.cloud.hosts.list(call.caller)
         pattern, more, links = call.arg("hypervisor_hostname_pattern"), False, {}
         if pattern and call.version >= BY_UUID:

@@ -1,18 +1,26 @@
 """``/v2.1/servers``: create, list, show, update, delete."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 from typing import Any
+
+from attrs import evolve
 
 from stackd import errors
 from stackd.api.openstack.compute.launching import launch_request
+from stackd.api.openstack.compute.microversions import Version
+from stackd.api.openstack.compute.paging import following
+from stackd.api.openstack.compute.queries import address_patterns, instance_query, page_request
 from stackd.api.openstack.compute.routing import Operations, app, instance_key, offered
 from stackd.api.openstack.compute.schemas import servers as schemas
 from stackd.api.openstack.compute.schemas.types import true
 from stackd.api.openstack.compute.views import servers as views
 from stackd.api.openstack.http import Answer, Call
 from stackd.model import ids
-from stackd.model.instances import InstanceQuery, InstanceView
-from stackd.model.paging import PageRequest
+from stackd.model.instances import InstanceView
+from stackd.model.paging import Page
+
+ADMIN_FACTS: Version = (2, 3)
 
 
 class Servers(Operations):
@@ -37,21 +45,32 @@ class Servers(Operations):
     @offered()
     async def list_servers(self, call: Call) -> Answer:
         """A page of ids and names."""
-        page = await self.cloud.instances.list(call.caller, InstanceQuery(), PageRequest())
-        return Answer({"servers": [views.brief(views.Server(seen, views.Facts(), call)) for seen in page]})
+        page = await self._page(call)
+        shown = [views.brief(views.Server(seen, views.Facts(), call)) for seen in page]
+        return Answer({"servers": shown, **_following(call, page)})
 
     @app.route("/v2.1/servers/detail", methods=["GET"])
     @offered()
     async def list_server_details(self, call: Call) -> Answer:
         """A page of everything."""
-        page = await self.cloud.instances.list(call.caller, InstanceQuery(), PageRequest())
-        return Answer({"servers": await self.full_views(call, page)})
+        page = await self._page(call)
+        return Answer({"servers": await self._full(call, page.items), **_following(call, page)})
 
     @app.route("/v2.1/servers/<id>", methods=["GET"])
     @offered()
     async def show_server(self, call: Call, id: str) -> Answer:
         """One server."""
         return await self.shown(call, await self.cloud.instances.get(call.caller, instance_key(id)))
+
+    @app.route("/v2.1/servers/<id>", methods=["PUT"])
+    @offered(schemas.UPDATE)
+    async def update_server(self, call: Call, id: str) -> Answer:
+        """Rename, describe, or say which addresses to show."""
+        body = call.body["server"]
+        description = body["description"] or "" if "description" in body else None
+        return await self.shown(call, await self.cloud.instances.rename(
+            call.caller, instance_key(id), body.get("name"), description, body.get("accessIPv4"),
+            body.get("accessIPv6")))
 
     @app.route("/v2.1/servers/<id>", methods=["DELETE"])
     @offered()
@@ -64,13 +83,41 @@ class Servers(Operations):
 
     async def shown(self, call: Call, seen: InstanceView) -> Answer:
         """The answer that shows one server."""
-        return Answer({"server": (await self.full_views(call, [seen]))[0]})
+        return Answer({"server": (await self._full(call, [seen], alone=True))[0]})
 
-    async def full_views(self, call: Call, found: Iterable[InstanceView]) -> list[dict[str, Any]]:
+    async def _page(self, call: Call) -> Page[InstanceView]:
+        query, wanted = instance_query(call), page_request(call)
+        if patterns := address_patterns(call):
+            query = evolve(query, ids=await self._addressed(call, patterns))
+        return await self.cloud.instances.list(call.caller, query, wanted)
+
+    async def _addressed(self, call: Call, patterns: dict[int, re.Pattern[str]]) -> tuple[str, ...]:
+        """The servers with an address that each pattern matches."""
+        ports = await self.cloud.ports.list(call.caller, all_projects=true(call.arg("all_tenants")))
+        held: dict[str, set[int]] = {}
+        for port in ports:
+            for address in (one for fixed in port.fixed_ips for one in (fixed.address, fixed.floating_ip) if one):
+                family = 6 if ":" in address else 4
+                if family in patterns and patterns[family].match(address):
+                    held.setdefault(port.device_id, set()).add(family)
+        return tuple(id for id, families in held.items() if families == set(patterns))
+
+    async def _full(self, call: Call, many: Sequence[InstanceView], alone: bool = False) -> list[dict[str, Any]]:
         """Everything of each, with what is not theirs gathered once for all."""
-        many = list(found)
         facts = await self._facts(call, many)
-        return [views.full(views.Server(seen, facts, call)) for seen in many]
+        return [views.full(views.Server(seen, facts, call), alone) for seen in many]
 
-    async def _facts(self, call: Call, many: list[InstanceView]) -> views.Facts:
-        return views.Facts(networks=await self.network_names(call, many))
+    async def _facts(self, call: Call, many: Sequence[InstanceView]) -> views.Facts:
+        networks = await self.network_names(call, many)
+        if not call.caller.is_admin or call.version < ADMIN_FACTS:
+            return views.Facts(networks=networks)
+        hosts = await self.cloud.hosts.list(call.caller)
+        user_datas = {seen.instance.id: await self.cloud.instances.user_data(call.caller, seen.instance.id)
+                      for seen in many if seen.instance.has_user_data and seen.instance.ended_at is None}
+        return views.Facts(networks=networks, hosts={host.name: views.host_status(host) for host in hosts},
+                           user_datas=user_datas)
+
+
+def _following(call: Call, page: Page[InstanceView]) -> dict[str, Any]:
+    marker = ids.dashed(page.items[-1].instance.id) if page.items else ""
+    return following(call, "servers", page.items, page.more, marker)

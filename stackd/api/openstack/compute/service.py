@@ -17,13 +17,14 @@ from stackd.api.openstack.compute.metadata import Metadata
 from stackd.api.openstack.compute.operators import Hypervisors, Services
 from stackd.api.openstack.compute.quotas import Quotas
 from stackd.api.openstack.compute.servers import Servers
+from stackd.api.openstack.compute.tags import Tags
 from stackd.api.openstack.compute.zones import Zones
 from stackd.api.openstack.faults import Render
 from stackd.core.cloud import Cloud
 from stackd.interfaces.identity import IIdentity
 
 
-class ComputeService(Discovery, Servers, Actions, Metadata, Interfaces, History, Flavors, KeyPairs, Zones, Quotas,
+class ComputeService(Discovery, Servers, Actions, Metadata, Tags, Interfaces, History, Flavors, KeyPairs, Zones, Quotas,
                      Services, Hypervisors, Extensions):
     """Every operation of the compute API."""
 

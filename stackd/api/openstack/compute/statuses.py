@@ -54,6 +54,11 @@ def _standing(steady: Steady, transition: Transition) -> Standing:
 TABLE = {(steady, transition): _standing(steady, transition) for steady, transition in product(Steady, Transition)}
 STATUSES = frozenset(standing.status for standing in TABLE.values())
 
+# Statuses of Nova that no server here ever has, and one that is no status but is asked for.
+KNOWN = STATUSES | frozenset({
+    "MIGRATING", "PASSWORD", "REBUILD", "RESCUE", "RESIZE", "REVERT_RESIZE", "SHELVED", "SHELVED_OFFLOADED",
+    "SOFT_DELETED", "SUSPENDED", "UNKNOWN", "VERIFY_RESIZE"})
+
 
 def phases_of(statuses: frozenset[str]) -> tuple[tuple[str, str], ...]:
     """The phases, in the words they are stored in, that show one of these statuses."""

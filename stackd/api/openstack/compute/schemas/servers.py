@@ -28,6 +28,10 @@ _HINTS: Schema = {"type": "object", "properties": dict.fromkeys(
     ("group", "different_host", "same_host", "query", "build_near_host_ip", "cidr"), False),
     "additionalProperties": True}
 
+ACCESS_IPV4: Schema = {"type": "string", "anyOf": [{"const": ""}, {"format": "ipv4"}]}
+ACCESS_IPV6: Schema = {"type": "string", "anyOf": [{"const": ""}, {"format": "ipv6"}]}
+TAG: Schema = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"}
+
 CREATE = Body(
     "server",
     Property("name", NAME, required=True),
@@ -48,9 +52,23 @@ CREATE = Body(
     Property("OS-DCF:diskConfig", _DISK_CONFIG),
     Property("block_device_mapping_v2", several(_DISK, 1)),
     Property("block_device_mapping", NOTHING),
-    Property("accessIPv4", {"const": ""}),
-    Property("accessIPv6", {"const": ""}),
+    Property("accessIPv4", ACCESS_IPV4),
+    Property("accessIPv6", ACCESS_IPV6),
     Property("personality", NOTHING, until=(2, 57)),
     Property("description", _DESCRIPTION, since=(2, 19)),
+    Property("tags", several(TAG, 50) | {"uniqueItems": True}, since=(2, 52)),
+    Property("trusted_image_certificates", {"type": "null"}, since=(2, 63)),
+    Property("host", NAME, since=(2, 74)),
+    Property("hypervisor_hostname", NAME, since=(2, 74)),
     beside=(Property("os:scheduler_hints", _HINTS), Property("OS-SCH-HNT:scheduler_hints", _HINTS)),
 )
+UPDATE = Body(
+    "server",
+    Property("name", NAME),
+    Property("OS-DCF:diskConfig", _DISK_CONFIG),
+    Property("accessIPv4", ACCESS_IPV4),
+    Property("accessIPv6", ACCESS_IPV6),
+    Property("description", _DESCRIPTION, since=(2, 19)),
+    least=1,
+)
+TAGS = Body("tags", inner=several(TAG, 50) | {"uniqueItems": True})

@@ -1,6 +1,7 @@
 """Servers as Nova shows them: one row per field, with the microversions that show it."""
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from stackd.api.openstack.http import Call
 from stackd.model import ids, kinds
 from stackd.model.devices import domain_name
 from stackd.model.faults import Phase, Steady, Transition
+from stackd.model.hosts import Host
+from stackd.model.images import ImageFile
 from stackd.model.instances import Instance, InstanceView
 
 _UNKNOWN = Phase(Steady.BUILDING, Transition.SCHEDULING)
@@ -25,6 +28,8 @@ class Facts:
     """What is shown beside servers and is not theirs: names of networks, states of hosts."""
 
     networks: Mapping[str, str] = field(factory=dict)
+    hosts: Mapping[str, str] = field(factory=dict)
+    user_datas: Mapping[str, bytes] = field(factory=dict)
 
 
 @frozen
@@ -71,6 +76,22 @@ def _embedded_flavor(server: Server) -> dict[str, Any]:
             "ephemeral": 0, "swap": 0, "extra_specs": dict(flavor.extra_specs)}
 
 
+def _file_id(file: ImageFile | None) -> str:
+    return ids.dashed(file.id) if file else ""
+
+
+def _user_data(server: Server) -> str | None:
+    content = server.facts.user_datas.get(server.instance.id)
+    return b64encode(content).decode() if content else None
+
+
+def host_status(host: Host) -> str:
+    """The state of a host as its servers show it."""
+    if not host.enabled:
+        return "MAINTENANCE"
+    return "UP" if host.alive else "UNKNOWN"
+
+
 def host_id(instance: Instance) -> str:
     """A word that tells a project which of its servers share a host, and nothing else; empty without a host."""
     return hashlib.sha224(f"{instance.project_id}{instance.host}".encode()).hexdigest() if instance.host else ""
@@ -104,8 +125,8 @@ _FULL: tuple[Shown[Server], ...] = (
     Shown("created", lambda server: moment(server.instance.created_at)),
     Shown("updated", lambda server: moment(server.instance.updated_at)),
     Shown("addresses", lambda server: addresses(server.seen, server.facts.networks)),
-    Shown("accessIPv4", lambda server: ""),
-    Shown("accessIPv6", lambda server: ""),
+    Shown("accessIPv4", _of("access_ipv4")),
+    Shown("accessIPv6", _of("access_ipv6")),
     Shown("OS-DCF:diskConfig", lambda server: "MANUAL"),
     Shown("OS-EXT-AZ:availability_zone", lambda server: server.instance.zone or server.instance.zone_wanted),
     Shown("config_drive", lambda server: "True" if server.instance.config_drive else ""),
@@ -116,12 +137,27 @@ _FULL: tuple[Shown[Server], ...] = (
     Shown("OS-EXT-STS:vm_state", lambda server: server.standing.vm_state),
     Shown("OS-EXT-STS:power_state", lambda server: server.standing.power_state),
     Shown("os-extended-volumes:volumes_attached", lambda server: []),
+    Shown("OS-EXT-SRV-ATTR:reservation_id", lambda server: reservation_id(server.instance.reservation_id),
+          since=(2, 3), admin=True),
+    Shown("OS-EXT-SRV-ATTR:launch_index", _of("launch_index"), since=(2, 3), admin=True),
+    Shown("OS-EXT-SRV-ATTR:hostname", _of("hostname"), since=(2, 3), admin=True),
+    Shown("OS-EXT-SRV-ATTR:kernel_id", lambda server: _file_id(server.instance.image.kernel), since=(2, 3),
+          admin=True),
+    Shown("OS-EXT-SRV-ATTR:ramdisk_id", lambda server: _file_id(server.instance.image.ramdisk), since=(2, 3),
+          admin=True),
+    Shown("OS-EXT-SRV-ATTR:root_device_name", lambda server: "/dev/vda", since=(2, 3), admin=True),
+    Shown("OS-EXT-SRV-ATTR:user_data", _user_data, since=(2, 3), admin=True),
     Shown("OS-EXT-SRV-ATTR:host", lambda server: server.instance.host or None, admin=True),
     Shown("OS-EXT-SRV-ATTR:hypervisor_hostname", lambda server: server.instance.host or None, admin=True),
     Shown("OS-EXT-SRV-ATTR:instance_name", lambda server: domain_name(server.instance.id), admin=True),
     Shown("locked", _of("locked"), since=(2, 9)),
+    Shown("host_status", lambda server: server.facts.hosts.get(server.instance.host, ""), since=(2, 16), admin=True),
     Shown("description", lambda server: server.instance.description or None, since=(2, 19)),
+    Shown("tags", lambda server: list(server.instance.labels), since=(2, 26)),
+    Shown("trusted_image_certificates", lambda server: None, since=(2, 63)),
+    Shown("locked_reason", lambda server: server.instance.lock_reason or None, since=(2, 73)),
 )
+_ALONE: tuple[Shown[Server], ...] = (Shown("server_groups", lambda server: [], since=(2, 71)),)
 
 
 def brief(server: Server) -> dict[str, Any]:
@@ -129,9 +165,9 @@ def brief(server: Server) -> dict[str, Any]:
     return view(_BRIEF, server, server.call.version)
 
 
-def full(server: Server) -> dict[str, Any]:
-    """Everything."""
-    shown = view(_FULL, server, server.call.version, server.call.caller.is_admin)
+def full(server: Server, alone: bool) -> dict[str, Any]:
+    """Everything; some of it only when a server is shown ``alone``."""
+    shown = view(_FULL + _ALONE if alone else _FULL, server, server.call.version, server.call.caller.is_admin)
     standing = server.standing
     if standing.status in ("ACTIVE", "BUILD"):
         shown["progress"] = 100 if standing.status == "ACTIVE" else 0
