@@ -17,8 +17,9 @@ from stackd.model.assignments import FloatingReport
 from stackd.model.networks import WiringState
 from stackd.rules import addressing
 from stackd.store import stamps, subnets
-from stackd.store.chunks import gathered
+from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
+from stackd.store.holding import hold
 from stackd.store.tables.networks import floating_ips, ports
 
 _NAMES = tuple(attribute.name for attribute in fields(FloatingIP) if attribute.name != "instance_id")
@@ -39,7 +40,8 @@ def find(tx: Transaction, project_id: str | None, ids: Sequence[str] | None = No
 
 
 def get(tx: Transaction, id: str) -> FloatingIP:
-    """One address that is not released, whoever asks."""
+    """One address that is not released, whoever asks; held when it is to be changed."""
+    hold(tx, floating_ips, floating_ips.c.id == id)
     found = find(tx, None, ids=(id,))
     if not found:
         raise errors.NotFound(kinds.FLOATING_IP, id)
@@ -105,6 +107,8 @@ def observed(tx: Transaction, host: str, reports: Sequence[FloatingReport]) -> N
     by_id = {report.id: report for report in reports}
     ended: list[str] = []
     rows: list[dict[str, Any]] = []
+    for some in chunks(by_id):
+        hold(tx, floating_ips, floating_ips.c.id.in_(some))
     for floating in of_ids(tx, by_id):
         report = by_id[floating.id]
         if floating.holder != host:
@@ -158,7 +162,10 @@ def _turn(tx: Transaction, many: Sequence[FloatingIP], host_of: Mapping[str, str
 
 
 def _of_ports(tx: Transaction, port_ids: Iterable[str]) -> list[FloatingIP]:
-    return gathered(port_ids, lambda some: _records(tx, floating_ips.c.port_id.in_(some)))
+    many = list(port_ids)
+    for some in chunks(many):
+        hold(tx, floating_ips, floating_ips.c.port_id.in_(some))
+    return gathered(many, lambda some: _records(tx, floating_ips.c.port_id.in_(some)))
 
 
 def _row(floating: FloatingIP) -> dict[str, Any]:

@@ -43,10 +43,11 @@ class Transaction:
     ``mark`` is the id of an event it recorded, the proof that it was committed; empty while there is none.
     """
 
-    def __init__(self, connection: Connection, now: float) -> None:
-        """Made by :class:`Database` only."""
+    def __init__(self, connection: Connection, now: float, writing: bool = False) -> None:
+        """Made by :class:`Database` only; ``writing`` tells whether what it does is kept."""
         self.connection = connection
         self.now = now
+        self.writing = writing
         self.dialect = connection.dialect.name
         self.mark = ""
         self.wakes: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
@@ -176,7 +177,7 @@ class Database:
             if work.mark and connection.execute(select(events.c.number).where(events.c.id == work.mark)).first():
                 return work.outcome
             work.mark = ""
-            tx = Transaction(connection, self._clock.seconds())
+            tx = Transaction(connection, self._clock.seconds(), writing=True)
             result = work.run(tx)
             self._finish(tx)
             outcome = result, list(tx.wakes.values())

@@ -13,7 +13,7 @@ from stackd.model.identities import Project
 from stackd.model.ids import new_id
 from stackd.model.networks import Network, Subnet
 from stackd.rules import addressing, firewalls
-from stackd.store import groups, networks, subnets
+from stackd.store import groups, networks, quotas, subnets
 from stackd.store.database import Transaction
 from stackd.store.tables.networks import networks as table
 
@@ -43,7 +43,8 @@ def default_group(tx: Transaction, project_id: str) -> SecurityGroup:
 
 
 def external(tx: Transaction, admin_project_id: str, cidr: str) -> Network:
-    """The external network ``public``, whose addresses are floating ones; made once."""
+    """The external network ``public``, whose addresses are floating ones; made once, also by many at once."""
+    quotas.lock(tx, admin_project_id)
     id = tx.execute(select(table.c.id).where(table.c.external, table.c.name == EXTERNAL)).scalars().first()
     if id is not None:
         return networks.get(tx, id)

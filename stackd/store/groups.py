@@ -17,6 +17,7 @@ from stackd.model.groups import Direction, SecurityGroup, SecurityGroupRule
 from stackd.model.networks import GroupName, PortDesired
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
+from stackd.store.holding import hold
 from stackd.store.tables.networks import port_groups, ports, security_group_rules, security_groups
 
 DEFAULT = "default"
@@ -34,7 +35,8 @@ def default_of(tx: Transaction, project_id: str) -> SecurityGroup:
 
 
 def get(tx: Transaction, id: str) -> SecurityGroup:
-    """One group with its rules, whoever asks."""
+    """One group with its rules, whoever asks; held when it is to be changed."""
+    hold(tx, security_groups, security_groups.c.id == id)
     found = find(tx, None, ids=(id,))
     if not found:
         raise errors.NotFound(kinds.SECURITY_GROUP, id)

@@ -44,12 +44,11 @@ def hello(tx: Transaction, said: Hello, ratios: Mapping[str, float]) -> int:
     elif known is None:
         _keep_capacity(tx, said, HostCapacity(vcpus=0, memory_mib=0, disk_gib=0), False, ratios)
     mine = (contacts.c.host == said.host, contacts.c.worker == said.worker)
-    session = tx.execute(select(contacts.c.session).where(*mine)).scalar()
-    if session is None:
+    # Raised before it is read: two who say hello at once get two sessions.
+    raised = tx.execute(update(contacts).where(*mine).values(session=contacts.c.session + 1, last_seen=tx.now))
+    if not raised.rowcount:
         tx.execute(insert(contacts).values(host=said.host, worker=said.worker, session=1, last_seen=tx.now))
-        return 1
-    tx.execute(update(contacts).where(*mine).values(session=session + 1, last_seen=tx.now))
-    return int(session) + 1
+    return int(tx.execute(select(contacts.c.session).where(*mine)).scalar_one())
 
 
 def _keep_capacity(tx: Transaction, said: Hello, capacity: HostCapacity, known: bool,

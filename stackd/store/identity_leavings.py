@@ -7,14 +7,18 @@ from sqlalchemy import delete, select
 
 from stackd import errors
 from stackd.model import kinds
-from stackd.store import addresses, groups, instances, networks, ports
+from stackd.store import addresses, groups, instances, networks, ports, quotas
 from stackd.store.database import Transaction
-from stackd.store.tables.cloud import quotas
+from stackd.store.tables.cloud import quotas as quota_table
 from stackd.store.tables.networks import networks as network_table
 
 
 def demand_unused(tx: Transaction, project_id: str) -> None:
-    """Raise ``InUse`` while the project has instances, ports or floating addresses, or hosts still undo some."""
+    """Raise ``InUse`` while the project has instances, ports or floating addresses, or hosts still undo some.
+
+    Its quota row is locked first: nobody launches anything in it until commit.
+    """
+    quotas.lock(tx, project_id)
     held = {"instances": instances.usage(tx, project_id)[0], "ports": ports.count(tx, project_id),
             "floating addresses": addresses.count(tx, project_id)}
     words = [f"{count} {name}" for name, count in held.items() if count]
@@ -33,4 +37,4 @@ def clear(tx: Transaction, project_id: str) -> None:
         if any(networks.users(tx, id)):
             raise errors.InUse(kinds.NETWORK, id, "ports of other projects")
         networks.remove(tx, id)
-    tx.execute(delete(quotas).where(quotas.c.project_id == project_id))
+    tx.execute(delete(quota_table).where(quota_table.c.project_id == project_id))

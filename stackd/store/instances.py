@@ -209,7 +209,7 @@ def _filtered(chosen: Select[Any], query: InstanceQuery, project_id: str | None)
     for condition in (*_words_conditions(query), *_time_conditions(query)):
         chosen = chosen.where(condition)
     if query.name_pattern:
-        chosen = chosen.where(column.name.contains(query.name_pattern, autoescape=True))
+        chosen = chosen.where(column.name.icontains(query.name_pattern, autoescape=True))
     return chosen
 
 

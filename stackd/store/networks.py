@@ -11,6 +11,7 @@ from stackd.model import kinds
 from stackd.model.networks import Network, PortDesired
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
+from stackd.store.holding import hold
 from stackd.store.tables.networks import floating_ips, networks, ports, subnets
 
 LARGEST_SEGMENT = 2**24 - 1
@@ -86,7 +87,11 @@ def count(tx: Transaction, project_id: str) -> int:
 
 
 def users(tx: Transaction, id: str) -> tuple[int, int]:
-    """How many living ports and how many floating addresses stand on a network."""
+    """How many living ports and how many floating addresses stand on a network.
+
+    Its subnets are held when it is to be deleted: nobody takes an address of them until commit.
+    """
+    hold(tx, subnets, subnets.c.network_id == id)
     on_ports = select(func.count()).where(ports.c.network_id == id,
                                           ports.c.desired == PortDesired.WIRED.value).scalar_subquery()
     on_addresses = select(func.count()).where(floating_ips.c.network_id == id).scalar_subquery()

@@ -16,13 +16,15 @@ from stackd.model.networks import AddressPool, PortDesired, Subnet
 from stackd.rules import addressing
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
+from stackd.store.holding import hold
 from stackd.store.tables.networks import floating_ips, port_addresses, ports, subnets
 
 _NAMES = tuple(attribute.name for attribute in fields(Subnet))
 
 
 def get(tx: Transaction, id: str) -> Subnet:
-    """One subnet, whoever asks."""
+    """One subnet, whoever asks; held when it is to be changed, so that nobody takes an address of it."""
+    hold(tx, subnets, subnets.c.id == id)
     found = of_ids(tx, [id])
     if not found:
         raise errors.NotFound(kinds.SUBNET, id)

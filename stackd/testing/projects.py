@@ -26,10 +26,12 @@ ROLES = {ADMIN: (ADMIN, MEMBER, READER), MEMBER: (MEMBER, READER), READER: (READ
 ZONES = ("us-east-1a", "us-east-1b")
 
 
-def finish(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that waits for nothing outside; its error is raised."""
+def finish(coroutine: Coroutine[Any, Any, T], clock: task.Clock | None = None) -> T:
+    """The result of a coroutine that waits for nothing outside but this clock; its error is raised."""
     outcome: list[Any] = []
     defer.ensureDeferred(coroutine).addBoth(outcome.append)
+    while clock is not None and not outcome and clock.getDelayedCalls():
+        clock.advance(0.1)
     assert outcome, "the coroutine still waits"
     if hasattr(outcome[0], "raiseException"):
         outcome[0].raiseException()
@@ -50,7 +52,7 @@ class Cloud:
     def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a transaction function a moment later than the one before, and return its result."""
         self.clock.advance(0.001)
-        return finish(self.database.write(fn, *args, **kwargs))
+        return finish(self.database.write(fn, *args, **kwargs), self.clock)
 
     def read(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a reading function and return its result."""
