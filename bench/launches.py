@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 from bench.faces import ACTIVE, Ec2, OpenStack, connected
 from bench.figures import Figure, percentile, say, spread
@@ -51,52 +52,48 @@ async def on_idle_cloud(subject: Subject, kind: Kind, times: int) -> list[Figure
 async def storm(subject: Subject, kind: Kind, count: int) -> list[Figure]:
     """``count`` launches, one a request, by a few clients at once; one more client looks how long its own take."""
     left = iter(range(count))
+    accepted = asyncio.Event()
     begun, before = time.monotonic(), subject.cpu()
-    launching = asyncio.gather(*(_launch_all(subject, kind, left) for _ in range(CLIENTS)))
-    probe = asyncio.ensure_future(_probe(subject, kind))
-    await launching
-    accepted = time.monotonic() - begun
-    say(f"{count} launches were accepted after {accepted:.1f} s")
+    probe = asyncio.ensure_future(_probe(subject, kind, accepted))
+    await asyncio.gather(*(_launch_all(subject, kind, left) for _ in range(CLIENTS)))
+    answered = time.monotonic() - begun
+    accepted.set()
+    say(f"{count} launches were accepted after {answered:.1f} s")
+    seen = await probe
     while unfinished := subject.unfinished():
         if time.monotonic() - begun > PATIENCE:
             raise TimeoutError(f"{unfinished} of {count} are not active")
         await asyncio.sleep(POLL)
     taken, spent = time.monotonic() - begun, subject.cpu() - before
-    probe.cancel()
-    seen = (await asyncio.gather(probe, return_exceptions=True))[0]
-    return _storm_figures(f"{kind.name}_storm_{count}", count, accepted, taken, spent,
-                          seen if isinstance(seen, list) else [])
+    return _storm_figures(f"{kind.name}_storm_{count}", count, answered, taken, spent, seen)
 
 
-async def _launch_all(subject: Subject, kind: Kind, left: "range | object") -> None:
+async def _launch_all(subject: Subject, kind: Kind, left: Iterator[int]) -> None:
     async with connected(kind, subject) as api:
-        for _ in left:  # type: ignore[attr-defined]
+        for _ in left:
             await api.launch()
 
 
-async def _probe(subject: Subject, kind: Kind) -> list[float]:
+async def _probe(subject: Subject, kind: Kind, accepted: asyncio.Event) -> list[float]:
     seen: list[float] = []
-    try:
-        async with connected(kind, subject) as api:
-            while True:
-                seen.append((await until_active(api))[1])
-    except asyncio.CancelledError:
-        return seen
+    async with connected(kind, subject) as api:
+        while not accepted.is_set():
+            seen.append((await until_active(api))[1])
+    return seen
 
 
-def _storm_figures(name: str, count: int, accepted: float, taken: float, spent: float,
+def _storm_figures(name: str, count: int, answered: float, taken: float, spent: float,
                    seen: list[float]) -> list[Figure]:
     figures = [
         Figure(name=f"{name}_boots", value=60 * count / taken, unit="boots/min", target=BOOTS_TARGET,
                more_is_better=True, meaning=f"{count} launches, one a request by {CLIENTS} clients, until all are "
                                             f"active on the fake hosts"),
-        Figure(name=f"{name}_accepted", value=60 * count / accepted, unit="requests/min",
+        Figure(name=f"{name}_accepted", value=60 * count / answered, unit="requests/min",
                meaning="the same launches until all are answered"),
         Figure(name=f"{name}_cpu", value=1000 * spent / count, unit="ms",
                meaning="processor time of the cloud for each of these launches"),
     ]
-    if seen:
-        figures += [Figure(name=f"{name}_post_to_active_{label}", value=1000 * percentile(seen, percent), unit="ms",
-                           meaning=f"from request to ACTIVE during the storm, for one more client; {len(seen)} times")
-                    for label, percent in (("p50", 50), ("p99", 99))]
-    return figures
+    many = f"from request to ACTIVE during the storm, for one more client; {len(seen)} times"
+    return figures + [
+        Figure(name=f"{name}_post_to_active_{label}", value=1000 * percentile(seen, percent), unit="ms", meaning=many)
+        for label, percent in (("p50", 50), ("p99", 99))]
