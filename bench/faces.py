@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from botocore.auth import SigV4QueryAuth
@@ -18,6 +18,9 @@ PRESIGNED_SECONDS = 86400
 FLAVOR = "t2.nano"
 COMPUTE = "/compute/v2.1"
 ACTIVE = {"ACTIVE", "running"}
+
+
+F = TypeVar("F", "OpenStack", "Ec2")
 
 
 class Place(Protocol):
@@ -158,7 +161,9 @@ def _first(pattern: bytes, body: bytes) -> str:
 
 
 @asynccontextmanager
-async def connected(kind: type[OpenStack] | type[Ec2], subject: Place) -> AsyncIterator[OpenStack | Ec2]:
+async def connected(kind: type[F], subject: Place) -> AsyncIterator[F]:
     """An API with a connection of its own, logged in."""
     async with Connection("127.0.0.1", subject.base + (1 if kind is OpenStack else 0)) as connection:
-        yield await kind(subject, connection).login()
+        api = kind(subject, connection)
+        await api.login()
+        yield api
