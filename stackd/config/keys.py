@@ -16,10 +16,10 @@ DOC = "doc"
 CHECK = "check"
 
 
-def key(default: Any, doc: str, check: Check | None = None) -> Any:
-    """A key with its default, words for the sample, and a check of its value."""
+def key(default: Any, doc: str, check: Check | None = None, *, secret: bool = False) -> Any:
+    """A key with its default, words for the sample, and a check of its value; a secret one is never shown in logs."""
     converter = tuple if isinstance(default, tuple) else None
-    return attrs.field(default=default, converter=converter, metadata={DOC: doc, CHECK: check})
+    return attrs.field(default=default, converter=converter, repr=not secret, metadata={DOC: doc, CHECK: check})
 
 
 def section(record: type, doc: str, check: Check | None = None) -> Any:
@@ -70,6 +70,16 @@ def address(value: str) -> str:
     return ""
 
 
+def tunnel(value: str) -> str:
+    """An IPv4 address, or nothing."""
+    return "" if not value or (not address(value) and ":" not in value) else "an IPv4 address, or empty"
+
+
 def url(value: str) -> str:
     """Something with a scheme."""
     return "" if "://" in value else "a URL such as sqlite:////var/lib/stackd/stackd.db"
+
+
+def web(value: str) -> str:
+    """Something with http or https, or nothing."""
+    return "" if not value or value.startswith(("http://", "https://")) else "a URL such as http://10.0.0.1:8774/image"

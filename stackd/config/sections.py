@@ -5,7 +5,20 @@ Daemons get the whole :class:`Config` from ``loading.load_file`` and hand each p
 
 from attrs import frozen
 
-from stackd.config.keys import address, at_least, between, cidr, distinct, filled, key, one_of, section, url
+from stackd.config.keys import (
+    address,
+    at_least,
+    between,
+    cidr,
+    distinct,
+    filled,
+    key,
+    one_of,
+    section,
+    tunnel,
+    url,
+    web,
+)
 from stackd.model.quotas import UNLIMITED, QuotaSet
 
 
@@ -77,6 +90,7 @@ class Compute:
     concurrency: int = key(4, "How many guests are worked on at a time.", between(1, 1000))
     shutdown_grace: float = key(60.0, "How long a guest may take to shut down before its power is cut.", at_least(0))
     step_limit: float = key(600.0, "How long one step on a guest may take.", at_least(1))
+    keep_images: float = key(86400.0, "How long a host keeps an image that none of its guests needs.", at_least(0))
 
 
 @frozen(kw_only=True)
@@ -86,6 +100,10 @@ class Network:
     driver: str = key("fake", "Entry point of stackd.networks: fake, linuxbridge.", filled)
     netns: str = key("", "Network namespace everything is made in; empty: the host's own.")
     public_link: str = key("", "The interface that faces the outside; empty: a bridge of our own.")
+    tunnel_address: str = key("", "This host's address for the traffic of tenant networks between hosts (VXLAN); empty: "
+                              "networks end at this host.", tunnel)
+    snat_range: str = key("100.64.0.0/16", "Routers take their outside addresses from it, the first is the gateway's; "
+                          "hosts on one public network need ranges that do not overlap.", cidr)
     step_limit: float = key(60.0, "How long one change of the wiring may take.", at_least(1))
 
 
@@ -93,10 +111,23 @@ class Network:
 class Image:
     """The image service."""
 
-    driver: str = key("local", "Entry point of stackd.images.", filled)
+    driver: str = key("local", "Entry point of stackd.images: local, or http for a service of its own.", filled)
     store: str = key("files", "Entry point of stackd.imagestores: files, memory.", filled)
     folder: str = key("/var/lib/stackd/images", "Where the store 'files' keeps the bytes.", filled)
     largest: int = key(50 * 1024**3, "The most bytes an image may have.", at_least(1))
+    url: str = key("", "Driver http: the image service, as in the catalogue: http://images.example:8774/image.",
+                   web)
+    auth_url: str = key("", "Driver http: the identity service, for example http://keystone.example:8774/identity/v3.",
+                        web)
+    user: str = key("", "Driver http: the service user, an administrator there.")
+    password: str = key("", "Driver http: its password.", secret=True)
+    user_domain: str = key("Default", "Driver http: the name of the user's domain.", filled)
+    project: str = key("", "Driver http: the project the service user acts in.")
+    project_domain: str = key("Default", "Driver http: the name of the project's domain.", filled)
+    application_credential_id: str = key("", "Driver http: an application credential instead of user and project.")
+    application_credential_secret: str = key("", "Driver http: its secret.", secret=True)
+    timeout: float = key(30.0, "Driver http: how long the service may be silent.", at_least(0.1))
+    ca_file: str = key("", "Driver http: a PEM file with the authority to trust; empty: the machine's.")
 
 
 @frozen(kw_only=True)

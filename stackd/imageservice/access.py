@@ -7,20 +7,15 @@ from stackd import errors
 from stackd.model import ids, kinds
 from stackd.model.callers import Caller
 from stackd.model.images import Image, Visibility
+from stackd.rules import images as rules
 from stackd.store import imagemembers, images
 from stackd.store.database import Transaction
-
-_OPEN = (Visibility.PUBLIC, Visibility.COMMUNITY)
 
 
 def may_see(tx: Transaction, caller: Caller, image: Image) -> bool:
     """Whether the caller may know of the image: own, open to all, or shared with their project."""
-    if caller.is_admin or image.visibility in _OPEN:
-        return True
-    if not caller.project_id:
-        return False
-    return image.owner == caller.project_id or (
-        image.visibility is Visibility.SHARED and imagemembers.one(tx, image.id, caller.project_id) is not None)
+    return rules.open_to(caller, image) or (
+        rules.may_be_member(caller, image) and imagemembers.one(tx, image.id, caller.project_id) is not None)
 
 
 def visible(tx: Transaction, caller: Caller, image_id: str, lock: bool = False) -> Image:

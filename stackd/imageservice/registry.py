@@ -61,8 +61,7 @@ class Registry:
     async def list(self, caller: Caller, query: ImageQuery) -> Page[Image]:
         """Images the caller may see; raises ``InvalidMarker``."""
         policy.demand(caller, READER, "list images")
-        viewer = None if caller.is_admin else caller.project_id
-        return await self.database.read(images.page, viewer, query)
+        return await self.database.read(images.page, _viewer(caller, query), query)
 
     async def update(self, caller: Caller, image_id: str, change: Change) -> Image:
         """The image as ``change`` makes it of the present one; ``change`` is pure and runs in the transaction.
@@ -105,6 +104,15 @@ class Registry:
     async def located(self, image_id: str) -> tuple[Image, str] | None:
         """The image and the key of its bytes for a host, also when it was deleted but its bytes are kept."""
         return await self.database.read(images.located, image_id)
+
+
+def _viewer(caller: Caller, query: ImageQuery) -> str | None:
+    if caller.is_admin:
+        return query.viewer
+    if query.viewer not in (None, caller.project_id):
+        raise errors.NotAllowed("You are not permitted to list images as another project sees them.",
+                                remedy="Leave the viewer out.")
+    return caller.project_id
 
 
 def _create(tx: Transaction, image: Image) -> Image:

@@ -148,10 +148,14 @@ class ImageQuery:
     ``times`` are (column, operator of ``gt gte lt lte eq neq``, epoch seconds). ``sort`` is (key, descending), the
     keys from ``IMAGE_SORT_KEYS``; ``id`` is added where it is missing. Without ``visibility`` other projects'
     community images are left out unless ``community``. ``member_status`` is that of images shared with the caller;
-    None is any.
+    None is any. ``id_from`` and ``id_to`` bound the ids, both inclusive. ``viewer`` is the project whose list it is;
+    None is the caller's, only an admin may name another.
     """
 
     ids: tuple[str, ...] = ()
+    id_from: str | None = None
+    id_to: str | None = None
+    viewer: str | None = None
     names: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     disk_formats: tuple[str, ...] = ()

@@ -184,6 +184,10 @@ def _seen_by(project: str, member_status: MemberStatus | None) -> ColumnElement[
 def _wanted(query: ImageQuery) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = [images.c[column].in_(getattr(query, attribute))
                                          for attribute, column in _FILTERS if getattr(query, attribute)]
+    if query.id_from is not None:
+        wanted.append(images.c.id >= query.id_from)
+    if query.id_to is not None:
+        wanted.append(images.c.id <= query.id_to)
     if query.visibility is not None:
         wanted.append(images.c.visibility == query.visibility.value)
     if query.protected is not None:

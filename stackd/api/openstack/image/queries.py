@@ -12,6 +12,9 @@ from stackd.model.images import IMAGE_SORT_KEYS, ImageQuery, MemberStatus, Visib
 from stackd.model.paging import MAX_LIMIT
 
 DEFAULT_LIMIT = 25
+OWN_FILTERS = ("id_from", "id_to", "viewer")
+"""Those that Glance does not have; a list that understood some names them in the header ``OWN_HEADER``."""
+OWN_HEADER = "X-Image-Filters"
 _OPERATORS = ("gt", "gte", "lt", "lte", "eq", "neq")
 _LISTS = {"name": "names", "status": "statuses", "disk_format": "disk_formats",
           "container_format": "container_formats"}
@@ -29,6 +32,12 @@ def image_query(arguments: Arguments) -> ImageQuery:
         elif name not in ("sort", "sort_key", "sort_dir"):
             query = evolve(query, properties={**query.properties, name: value})
     return query
+
+
+def own_filters(arguments: Arguments) -> dict[str, str]:
+    """The header that names the filters of ours among the arguments; nothing when there are none."""
+    used = sorted({name for name, _ in arguments if name in OWN_FILTERS})
+    return {OWN_HEADER: ", ".join(used)} if used else {}
 
 
 def _with(query: ImageQuery, attribute: str, value: Any) -> ImageQuery:
@@ -87,6 +96,21 @@ def _ids(query: ImageQuery, value: str) -> ImageQuery:
     return evolve(query, ids=tuple(ids.parse_uuid(each) or each for each in _several(value)))
 
 
+def _bound(attribute: str) -> Callable[[ImageQuery, str], ImageQuery]:
+    def read(query: ImageQuery, value: str) -> ImageQuery:
+        # Who looks for an image by its id means it however it is listed.
+        bounded = evolve(query, hidden=None, community=True)
+        return _with(bounded, attribute, _uuid(attribute, value))
+    return read
+
+
+def _uuid(name: str, value: str) -> str:
+    found = ids.parse_uuid(value)
+    if found is None:
+        raise errors.InvalidValue(name, f"{value!r} is not a UUID")
+    return found
+
+
 def _marker(query: ImageQuery, value: str) -> ImageQuery:
     marker = ids.parse_uuid(value)
     if marker is None:
@@ -138,6 +162,9 @@ def _one_of(name: str, value: str, allowed: Iterable[Any]) -> str:
 
 _READERS: dict[str, Callable[[ImageQuery, str], ImageQuery]] = {
     "id": _ids,
+    "id_from": _bound("id_from"),
+    "id_to": _bound("id_to"),
+    "viewer": lambda query, value: evolve(query, viewer=_uuid("viewer", value)),
     "visibility": _visibility,
     "member_status": _member_status,
     "owner": lambda query, value: evolve(query, owners=(value,)),

@@ -58,7 +58,7 @@ class ImageService(Service):
     async def list_images(self, call: Call) -> Answer:
         """A page of images."""
         page = await self.registry.list(call.caller, queries.image_query(call.query))
-        return Answer(views.images(page, call.query, page.more))
+        return Answer(views.images(page, call.query, page.more), headers=queries.own_filters(call.query))
 
     @app.route("/v2/images", methods=["POST"])
     @operation(schemas.CREATE)

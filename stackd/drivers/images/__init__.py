@@ -1,0 +1,1 @@
+"""Image services that are not in this process."""
