@@ -15,12 +15,20 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The server itself; the command on the path changes the user."""
+CONTROL = SERVER.with_name("rabbitmqctl")
 STARTS_WITHIN = 60.0
 HEADER = b"AMQP\x00\x00\x09\x01"
 
@@ -36,17 +44,34 @@ def free_port() -> int:
                 return port
 
 
+def write_certificate(path: Path) -> None:
+    """A key and its own certificate for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256()))
+    path.write_bytes(certificate.public_bytes(Encoding.PEM) + key.private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+
+
 class RabbitMq:
     """One broker on 127.0.0.1."""
 
-    def __init__(self, folder: Path, tls: "Path | None" = None) -> None:
-        """``tls`` is a file with a key and its certificate; TLS is then spoken on a second port."""
+    def __init__(self, folder: Path) -> None:
+        """Nothing runs yet. TLS is spoken on a second port, with the certificate in ``certificate``."""
         if not SERVER.exists():
             pytest.fail("RabbitMQ is missing: apt-get install rabbitmq-server")
         self.folder = folder
         self.port = free_port()
-        self.tls_port = free_port() if tls else 0
-        self._tls = tls
+        self.tls_port = free_port()
+        self.certificate = folder / "certificate.pem"
+        write_certificate(self.certificate)
         self._dist_port = free_port()
         self._name = f"stackd-{secrets.token_hex(4)}@localhost"
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,6 +80,11 @@ class RabbitMq:
     def url(self) -> str:
         """Where it listens."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    @property
+    def tls_url(self) -> str:
+        """Where it listens for TLS."""
+        return f"amqps://guest:guest@127.0.0.1:{self.tls_port}/"
 
     def start(self) -> None:
         """Start it and wait until it speaks AMQP."""
@@ -91,6 +121,12 @@ class RabbitMq:
         """It goes on."""
         self._signal(signal.SIGCONT)
 
+    def control(self, *words: str) -> str:
+        """What ``rabbitmqctl`` says; it takes more than a second."""
+        found = subprocess.run([str(CONTROL), "--node", self._name, *words], env=self._environment(), check=True,
+                               capture_output=True, text=True, timeout=60)
+        return found.stdout
+
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, number)
@@ -105,10 +141,9 @@ class RabbitMq:
 
     def _configure(self) -> None:
         lines = [f"listeners.tcp.local = 127.0.0.1:{self.port}", "loopback_users = none", "log.console = false",
-                 "vm_memory_high_watermark.absolute = 512MB", "disk_free_limit.absolute = 20MB"]
-        if self._tls:
-            lines += [f"listeners.ssl.local = 127.0.0.1:{self.tls_port}", f"ssl_options.certfile = {self._tls}",
-                      f"ssl_options.keyfile = {self._tls}", f"ssl_options.cacertfile = {self._tls}"]
+                 "vm_memory_high_watermark.absolute = 512MB", "disk_free_limit.absolute = 20MB",
+                 f"listeners.ssl.local = 127.0.0.1:{self.tls_port}",
+                 *(f"ssl_options.{name} = {self.certificate}" for name in ("certfile", "keyfile", "cacertfile"))]
         (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
         (self.folder / "plugins").write_text("[].\n")
 
@@ -138,10 +173,10 @@ def rabbitmq() -> Iterator[RabbitMq]:
 
 
 @contextlib.contextmanager
-def private_broker(tls: "Path | None" = None) -> Iterator[RabbitMq]:
+def private_broker() -> Iterator[RabbitMq]:
     """A running broker for one purpose; at the end it is dead and its folder gone."""
     folder = Path(tempfile.mkdtemp(prefix="stackd-rabbitmq-"))
-    broker = RabbitMq(folder, tls)
+    broker = RabbitMq(folder)
     try:
         broker.start()
         yield broker

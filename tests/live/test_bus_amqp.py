@@ -3,13 +3,17 @@
 import secrets
 from typing import Any
 
+import pytest
 import pytest_twisted
+from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
+from stackd import errors
 from stackd.bus.amqp.bus import AmqpBus
 from stackd.bus.amqp.settings import AmqpSettings
-from stackd.testing.contracts.bus import BusContract
+from stackd.testing.contracts.bus import BusContract, ListeningEndpoint
 from tests.live.rabbitmq_fixtures import RabbitMq, rabbitmq
 
 __all__ = ["rabbitmq"]
@@ -17,21 +21,229 @@ __all__ = ["rabbitmq"]
 PATIENCE = 20.0
 
 
+async def soon(deferred: "Deferred[Any]") -> Any:
+    """Its result, within reason."""
+    return await deferred.addTimeout(PATIENCE, reactor)
+
+
+def begun(coroutine: Any) -> "Deferred[Any]":
+    """It runs by itself."""
+    return Deferred.fromCoroutine(coroutine)
+
+
+async def after(seconds: float) -> None:
+    """Real time passes."""
+    await deferLater(reactor, seconds, lambda: None)
+
+
+SETTINGS = AmqpSettings(heartbeat=1.0, connect_within=2.0, unserved_for=5.0, backoff_most=1.0)
+
+
+class Buses:
+    """Buses of one cloud, as of several daemons."""
+
+    def __init__(self, broker: RabbitMq) -> None:
+        self._broker = broker
+        self._settings = evolve(SETTINGS, prefix=f"test-{secrets.token_hex(4)}")
+        self._made: list[AmqpBus] = []
+
+    def add(self, *urls: str, **settings: Any) -> AmqpBus:
+        """One more."""
+        bus = AmqpBus(reactor, urls or [self._broker.url], evolve(self._settings, **settings))
+        bus.startService()
+        self._made.append(bus)
+        return bus
+
+    async def stop(self) -> None:
+        """All of them."""
+        for bus in self._made:
+            await bus.stopService()
+
+
+@pytest_twisted.async_yield_fixture
+async def buses(rabbitmq: RabbitMq) -> Any:
+    """With queues of their own."""
+    buses = Buses(rabbitmq)
+    yield buses
+    await buses.stop()
+
+
 class TestAmqpBus(BusContract):
     """Every test with queues of its own."""
 
     @pytest_twisted.async_yield_fixture
     async def bus(self, rabbitmq: RabbitMq) -> Any:
-        bus = AmqpBus(reactor, [rabbitmq.url], AmqpSettings(prefix=f"test-{secrets.token_hex(4)}", unserved_for=5.0))
-        bus.startService()
-        yield bus
-        await bus.stopService()
+        buses = Buses(rabbitmq)
+        yield buses.add()
+        await buses.stop()
 
     async def settled(self, deferred: "Deferred[Any]") -> Any:
-        return await deferred.addTimeout(PATIENCE, reactor)
+        return await soon(deferred)
 
     @pytest_twisted.ensureDeferred
     async def test_defects_come_back_as_internal(self, bus: AmqpBus, lost_failures: list[Any]) -> None:
         await super().test_defects_come_back_as_internal(bus)
         assert [event["log_failure"].type for event in lost_failures] == [ZeroDivisionError]
         lost_failures.clear()
+
+
+class Stubborn(ListeningEndpoint):
+    """Can never apply a report."""
+
+    tries = 0
+
+    async def reported(self, body: dict[str, Any]) -> None:
+        self.tries += 1
+        raise ValueError("poison")
+
+
+@pytest_twisted.ensureDeferred
+async def test_poison_is_set_aside_and_shown(buses: Buses, lost_failures: list[Any]) -> None:
+    bus, endpoint = buses.add(tries=3, redeliver_first=0.01), Stubborn()
+    await bus.serve("conductor", endpoint)
+    await bus.report("conductor", {"n": 1})
+    while not (letters := await bus.set_aside()):
+        await after(0.05)
+    assert [(each.address, each.reason, each.body) for each in letters] == [("conductor", "rejected", {"n": 1})]
+    assert await bus.set_aside() == letters  # looking takes nothing away
+    assert endpoint.tries == 3
+    assert [event["address"] for event in lost_failures] == ["conductor"]
+    lost_failures.clear()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_report_that_daemons_die_of_is_set_aside(buses: Buses) -> None:
+    sender = buses.add(delivery_limit=2)
+    died: list[AmqpBus] = []
+
+    class Dying(ListeningEndpoint):
+        async def reported(self, body: dict[str, Any]) -> None:
+            died.append(bus)
+            bus._connection.client.transport.abortConnection()
+            await Deferred()
+
+    await sender.report("conductor", {"n": 1})
+    bus = buses.add(delivery_limit=2)
+    begun(bus.serve("conductor", Dying()))
+    while not (letters := await sender.set_aside()):
+        await after(0.1)
+    assert [(each.reason, each.body) for each in letters] == [("delivery_limit", {"n": 1})]
+    assert len(died) == 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_dead_daemon_held_goes_to_another(buses: Buses) -> None:
+    sender, dying, other = buses.add(), buses.add(), ListeningEndpoint()
+    hung = ListeningEndpoint(refuse=10**6)
+    await dying.serve("conductor", hung)
+    await sender.report("conductor", {"n": 1})
+    call = begun(sender.call("conductor", "silence", {}, 15.0))
+    while not hung.silenced or hung.refuse == 10**6:
+        await after(0.02)
+    await sender.serve("conductor", other)
+    await dying._connection.stopService()  # as when its process dies
+    assert await soon(other.reports.get()) == {"n": 1}
+    with pytest.raises(errors.OutcomeUnknown):
+        await soon(call)
+    assert not other.silenced  # a call is begun once at most
+    hung.silenced[0].callback(None)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_wake_storm_collapses(buses: Buses) -> None:
+    senders, serving, endpoint = [buses.add(), buses.add()], buses.add(), ListeningEndpoint()
+    await serving.serve("scheduler", endpoint)
+    for sender in senders:  # all are connected
+        await sender.call("scheduler", "echo", {})
+    for _ in range(50):
+        for sender in senders:
+            for _ in range(100):
+                sender.wake("scheduler", {})
+        await after(0.005)
+    assert 1 <= len(endpoint.wakes.pending) <= 60
+    endpoint.wakes.pending.clear()
+    senders[0].wake("scheduler", {})
+    assert await soon(endpoint.wakes.get()) == {}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_busy_daemon_finds_the_newest_wakes_only(buses: Buses) -> None:
+    sender, serving, endpoint = buses.add(), buses.add(wake_pause=0.5), ListeningEndpoint()
+    await serving.serve("scheduler", endpoint)
+    await sender.call("scheduler", "echo", {})
+    for n in range(200):
+        sender.wake("scheduler", {"n": n})
+    while (await soon(endpoint.wakes.get()))["n"] != 199:
+        assert len(endpoint.wakes.pending) < 2 * SETTINGS.most_wakes
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_call_after_its_deadline_is_not_begun(buses: Buses) -> None:
+    caller, late, endpoint = buses.add(), buses.add(clock_skew=-3600.0), ListeningEndpoint()
+    await late.serve("conductor", endpoint)
+    with pytest.raises(errors.CallTimedOut, match="after its deadline.*clocks"):
+        await caller.call("conductor", "silence", {})
+    assert not endpoint.silenced
+
+
+@pytest_twisted.ensureDeferred
+async def test_reports_nobody_can_keep_are_refused(buses: Buses) -> None:
+    bus = buses.add(most_kept=3)
+    with pytest.raises(errors.NoSuchTarget, match="compute@h1"):
+        await bus.report("compute@h1", {})
+    with pytest.raises(errors.Overloaded, match="conductor"):
+        for n in range(20):
+            await bus.report("conductor", {"n": n})
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_too_large_is_refused_on_both_ways(buses: Buses) -> None:
+    caller, serving, endpoint = buses.add(), buses.add(largest=1000), ListeningEndpoint()
+    await serving.serve("conductor", endpoint)
+    with pytest.raises(errors.PayloadTooLarge):
+        await serving.call("conductor", "echo", {"a": "b" * 1000})
+    with pytest.raises(errors.PayloadTooLarge, match="reply"):
+        await caller.call("conductor", "echo", {"a": "b" * 1000})
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_deleted_queue_is_declared_again(buses: Buses) -> None:
+    bus, operator, endpoint = buses.add(), buses.add(), ListeningEndpoint()
+    await bus.serve("conductor", endpoint)
+    assert await operator.call("conductor", "echo", {"n": 1}) == {"n": 1}
+    channel = operator._connection.client.new_channel()
+    await channel.channel_open()
+    await channel.queue_delete(queue=operator._names.calls("conductor"))
+    with pytest.raises(errors.NoSuchTarget):
+        await operator.call("conductor", "echo", {})
+    assert await soon(endpoint.wakes.get()) == {}  # it may have missed something
+    assert await operator.call("conductor", "echo", {"n": 2}) == {"n": 2}
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_broker_is_tried(buses: Buses, rabbitmq: RabbitMq) -> None:
+    bus = buses.add("amqp://127.0.0.1:1/", rabbitmq.url)
+    await soon(begun(bus.report("conductor", {})))
+
+
+@pytest_twisted.ensureDeferred
+async def test_tls_with_a_trusted_certificate_only(buses: Buses, rabbitmq: RabbitMq) -> None:
+    trusting = buses.add(rabbitmq.tls_url, ca_file=str(rabbitmq.certificate))
+    await soon(begun(trusting.report("conductor", {"n": 1})))
+    wary = buses.add(rabbitmq.tls_url, confirm_within=1.0)
+    with pytest.raises(errors.OutcomeUnknown):
+        await wary.report("conductor", {"n": 2})
+    assert not wary.connected
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_a_broker_messages_wait_and_are_bounded(buses: Buses) -> None:
+    bus = buses.add("amqp://127.0.0.1:1/", most_waiting=2, confirm_within=0.2)
+    calls = [begun(bus.call("conductor", "echo", {}, 0.2)) for _ in range(2)]
+    with pytest.raises(errors.Overloaded):
+        await bus.call("conductor", "echo", {})
+    for call in calls:
+        with pytest.raises(errors.CallTimedOut, match="No broker"):
+            await call
+    with pytest.raises(errors.OutcomeUnknown, match="0.2 s"):
+        await bus.report("conductor", {})

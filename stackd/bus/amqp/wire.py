@@ -131,12 +131,12 @@ class WireChannel(AMQChannel):  # type: ignore[misc]
         self.closed, self.reason = True, reason
         self.client.channels.pop(self.id, None)
         waiting, self._waiting = self._waiting, deque()
+        self.consumers.clear()
         error = closed_error(reason)
+        self.on_close(error)
         for _, answer in waiting:
             if not answer.called:
                 answer.errback(error)
-        self.consumers.clear()
-        self.on_close(error)
 
     async def leave(self) -> None:
         """Close it; what it has not acknowledged goes to others."""
