@@ -107,7 +107,7 @@ class MariaDB:
                 f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self._socket}",
                 f"--pid-file={self._folder / 'pid'}", f"--log-error={self._folder / 'log'}", "--skip-log-bin",
                 "--innodb-buffer-pool-size=128M", "--max-connections=200",
-                *([] if self._durable else ["--innodb-flush-method=nosync"])]
+                *([] if self._durable else ["--innodb-flush-method=nosync", "--skip-innodb-file-per-table"])]
         self._process = subprocess.Popen(argv, cwd=self._folder, user=self._user, group=_group(self._user),
                                          extra_groups=_groups(self._user), stdin=subprocess.DEVNULL,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

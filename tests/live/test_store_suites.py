@@ -1,0 +1,71 @@
+"""The suites of the store and of the use cases, which run on sqlite in memory, on real servers; and the migrations."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import func, select
+
+from stackd.store import schema
+from stackd.store.engines import make_engine
+from stackd.store.tables.complete import complete_metadata
+from stackd.store.tables.identity import projects
+from stackd.testing.databases import VARIABLE
+from stackd.testing.servers import DatabaseServer
+from tests.live.database_fixtures import any_server, url
+
+__all__ = ["any_server", "url"]
+
+ROOT = Path(__file__).parent.parent.parent
+SUITES = ("tests/store", "tests/core")
+# Of the random histories a few are enough here.
+CHOSEN = "not nothing_leaks or [0] or [1]"
+TIMEOUT = 240
+
+
+@pytest.mark.parametrize("any_server", ["postgresql", "mariadb"], indirect=True)
+def test_the_suites_pass(any_server: DatabaseServer, url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", CHOSEN, *SUITES], cwd=ROOT,
+        env=os.environ | {VARIABLE: url}, capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stdout[-5000:]
+    # They ran there and nowhere else: the last of them left its rows.
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        rows = [connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in complete_metadata().sorted_tables]
+    engine.dispose()
+    assert sum(rows)
+
+
+def test_many_daemons_upgrade_an_empty_database_at_once(any_server: DatabaseServer) -> None:
+    url = any_server.create("empty")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(schema.upgrade, [url] * 4))
+    assert schema.version(url) == schema.newest() is not None
+
+
+def test_an_upgraded_database_is_what_the_sources_say(url: str) -> None:
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, complete_metadata()) == []
+    engine.dispose()
+
+
+def test_names_that_differ_in_case_or_script_are_different_names(url: str) -> None:
+    engine = make_engine(url)
+    names = ["Demo", "demo", "démo", "\N{SNOWMAN}", "\N{GRINNING FACE}"]
+    with engine.connect() as connection:
+        connection.begin()
+        connection.execute(projects.insert(), [
+            {"id": str(number), "name": name, "account": str(number)} for number, name in enumerate(names)])
+        found = [connection.execute(select(projects.c.name).where(projects.c.name == name)).scalars().all()
+                 for name in names]
+    engine.dispose()
+    assert found == [[name] for name in names]
