@@ -59,4 +59,4 @@ class Quotas(Operations):
     @offered()
     async def show_quota_class(self, call: Call, name: str) -> Answer:
         """The default limits once more; every class has them."""
-        return Answer({"quota_class_set": {"id": name, **views.limits_of(QuotaSet(), call.version)}})
+        return Answer({"quota_class_set": {"id": name, **views.class_limits(QuotaSet(), call.version)}})

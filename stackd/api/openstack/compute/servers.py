@@ -54,13 +54,15 @@ class Servers(Operations):
     async def list_server_details(self, call: Call) -> Answer:
         """A page of everything."""
         page = await self._page(call)
-        return Answer({"servers": await self._full(call, page.items), **_following(call, page)})
+        shown = [views.full(server) for server in await self._servers(call, page.items)]
+        return Answer({"servers": shown, **_following(call, page)})
 
     @app.route("/v2.1/servers/<id>", methods=["GET"])
     @offered()
     async def show_server(self, call: Call, id: str) -> Answer:
         """One server."""
-        return await self.shown(call, await self.cloud.instances.get(call.caller, instance_key(id)))
+        seen = await self.cloud.instances.get(call.caller, instance_key(id))
+        return Answer({"server": views.alone((await self._servers(call, [seen]))[0])})
 
     @app.route("/v2.1/servers/<id>", methods=["PUT"])
     @offered(schemas.UPDATE)
@@ -68,9 +70,9 @@ class Servers(Operations):
         """Rename, describe, or say which addresses to show."""
         body = call.body["server"]
         description = body["description"] or "" if "description" in body else None
-        return await self.shown(call, await self.cloud.instances.rename(
-            call.caller, instance_key(id), body.get("name"), description, body.get("accessIPv4"),
-            body.get("accessIPv6")))
+        seen = await self.cloud.instances.rename(call.caller, instance_key(id), body.get("name"), description,
+                                                 body.get("accessIPv4"), body.get("accessIPv6"))
+        return Answer({"server": views.updated((await self._servers(call, [seen]))[0])})
 
     @app.route("/v2.1/servers/<id>", methods=["DELETE"])
     @offered()
@@ -80,10 +82,6 @@ class Servers(Operations):
         await self.cloud.instances.get(call.caller, own)
         await self.cloud.instances.terminate(call.caller, [own])
         return Answer(None, 204)
-
-    async def shown(self, call: Call, seen: InstanceView) -> Answer:
-        """The answer that shows one server."""
-        return Answer({"server": (await self._full(call, [seen], alone=True))[0]})
 
     async def _page(self, call: Call) -> Page[InstanceView]:
         query, wanted = instance_query(call), page_request(call)
@@ -102,10 +100,10 @@ class Servers(Operations):
                     held.setdefault(port.device_id, set()).add(family)
         return tuple(id for id, families in held.items() if families == set(patterns))
 
-    async def _full(self, call: Call, many: Sequence[InstanceView], alone: bool = False) -> list[dict[str, Any]]:
-        """Everything of each, with what is not theirs gathered once for all."""
+    async def _servers(self, call: Call, many: Sequence[InstanceView]) -> list[views.Server]:
+        """Each with what is shown beside it, gathered once for all."""
         facts = await self._facts(call, many)
-        return [views.full(views.Server(seen, facts, call), alone) for seen in many]
+        return [views.Server(seen, facts, call) for seen in many]
 
     async def _facts(self, call: Call, many: Sequence[InstanceView]) -> views.Facts:
         networks = await self.network_names(call, many)

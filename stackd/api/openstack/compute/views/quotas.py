@@ -9,6 +9,7 @@ from stackd.model.quotas import QuotaSet
 
 PROXIES_GONE: Version = (2, 36)
 IMAGES_GONE: Version = (2, 39)
+CLASS_PROXIES_GONE: Version = (2, 50)
 FILES_GONE: Version = (2, 57)
 
 
@@ -45,6 +46,11 @@ LIMITS: tuple[Limit, ...] = (
 def limits_of(quotas: QuotaSet, version: Version) -> dict[str, Any]:
     """The limits of a project."""
     return {row.name: row.of(quotas) for row in LIMITS if row.holds(version)}
+
+
+def class_limits(quotas: QuotaSet, version: Version) -> dict[str, Any]:
+    """The same of a quota class, which kept the proxies' limits for longer."""
+    return limits_of(quotas, LOWEST if version < CLASS_PROXIES_GONE else version)
 
 
 def details_of(limits: QuotaSet, used: QuotaSet, version: Version) -> dict[str, Any]:

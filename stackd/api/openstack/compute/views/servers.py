@@ -112,7 +112,7 @@ _REFERENCE: tuple[Shown[Server], ...] = (
     Shown("links", lambda server: links(server.call, "servers", ids.dashed(server.instance.id))),
 )
 _BRIEF: tuple[Shown[Server], ...] = (*_REFERENCE, Shown("name", _of("name")))
-_FULL: tuple[Shown[Server], ...] = (
+_CORE: tuple[Shown[Server], ...] = (
     *_BRIEF,
     Shown("status", lambda server: server.standing.status),
     Shown("tenant_id", _of("project_id")),
@@ -128,6 +128,13 @@ _FULL: tuple[Shown[Server], ...] = (
     Shown("accessIPv4", _of("access_ipv4")),
     Shown("accessIPv6", _of("access_ipv6")),
     Shown("OS-DCF:diskConfig", lambda server: "MANUAL"),
+    Shown("locked", _of("locked"), since=(2, 9)),
+    Shown("description", lambda server: server.instance.description or None, since=(2, 19)),
+    Shown("tags", lambda server: list(server.instance.labels), since=(2, 26)),
+    Shown("trusted_image_certificates", lambda server: None, since=(2, 63)),
+    Shown("locked_reason", lambda server: server.instance.lock_reason or None, since=(2, 73)),
+)
+_EXTENDED: tuple[Shown[Server], ...] = (
     Shown("OS-EXT-AZ:availability_zone", lambda server: server.instance.zone or server.instance.zone_wanted),
     Shown("config_drive", lambda server: "True" if server.instance.config_drive else ""),
     Shown("key_name", lambda server: server.instance.key_name or None),
@@ -150,12 +157,7 @@ _FULL: tuple[Shown[Server], ...] = (
     Shown("OS-EXT-SRV-ATTR:host", lambda server: server.instance.host or None, admin=True),
     Shown("OS-EXT-SRV-ATTR:hypervisor_hostname", lambda server: server.instance.host or None, admin=True),
     Shown("OS-EXT-SRV-ATTR:instance_name", lambda server: domain_name(server.instance.id), admin=True),
-    Shown("locked", _of("locked"), since=(2, 9)),
     Shown("host_status", lambda server: server.facts.hosts.get(server.instance.host, ""), since=(2, 16), admin=True),
-    Shown("description", lambda server: server.instance.description or None, since=(2, 19)),
-    Shown("tags", lambda server: list(server.instance.labels), since=(2, 26)),
-    Shown("trusted_image_certificates", lambda server: None, since=(2, 63)),
-    Shown("locked_reason", lambda server: server.instance.lock_reason or None, since=(2, 73)),
 )
 _ALONE: tuple[Shown[Server], ...] = (Shown("server_groups", lambda server: [], since=(2, 71)),)
 
@@ -165,14 +167,29 @@ def brief(server: Server) -> dict[str, Any]:
     return view(_BRIEF, server, server.call.version)
 
 
-def full(server: Server, alone: bool) -> dict[str, Any]:
-    """Everything; some of it only when a server is shown ``alone``."""
-    shown = view(_FULL + _ALONE if alone else _FULL, server, server.call.version, server.call.caller.is_admin)
+def full(server: Server) -> dict[str, Any]:
+    """An item of a detailed list."""
+    shown = _core(server, _CORE + _EXTENDED)
+    if found := groups(server.seen):
+        shown["security_groups"] = found
+    return shown
+
+
+def alone(server: Server) -> dict[str, Any]:
+    """One server."""
+    return {**full(server), **view(_ALONE, server, server.call.version)}
+
+
+def updated(server: Server) -> dict[str, Any]:
+    """One server after a change, which showed less until 2.75."""
+    return _core(server, _CORE + _ALONE)
+
+
+def _core(server: Server, rows: tuple[Shown[Server], ...]) -> dict[str, Any]:
+    shown = view(rows, server, server.call.version, server.call.caller.is_admin)
     standing = server.standing
     if standing.status in ("ACTIVE", "BUILD"):
         shown["progress"] = 100 if standing.status == "ACTIVE" else 0
-    if found := groups(server.seen):
-        shown["security_groups"] = found
     fault = server.instance.fault
     if fault is not None and standing.status in ("ERROR", "DELETED"):
         shown["fault"] = {"code": 500, "created": moment(fault.at), "message": fault.message}
