@@ -1,72 +1,17 @@
 """The AMQP bus keeps the contract of every bus over a real broker."""
 
-import secrets
 from typing import Any
 
 import pytest
 import pytest_twisted
-from attrs import evolve
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 
 from stackd import errors
 from stackd.bus.amqp.bus import AmqpBus
-from stackd.bus.amqp.settings import AmqpSettings
 from stackd.testing.contracts.bus import BusContract, ListeningEndpoint
-from tests.live.rabbitmq_fixtures import RabbitMq, rabbitmq
+from tests.live.rabbitmq_fixtures import SETTINGS, Buses, RabbitMq, after, begun, buses, rabbitmq, soon
 
-__all__ = ["rabbitmq"]
-
-PATIENCE = 20.0
-
-
-async def soon(deferred: "Deferred[Any]") -> Any:
-    """Its result, within reason."""
-    return await deferred.addTimeout(PATIENCE, reactor)
-
-
-def begun(coroutine: Any) -> "Deferred[Any]":
-    """It runs by itself."""
-    return Deferred.fromCoroutine(coroutine)
-
-
-async def after(seconds: float) -> None:
-    """Real time passes."""
-    await deferLater(reactor, seconds, lambda: None)
-
-
-SETTINGS = AmqpSettings(heartbeat=1.0, connect_within=2.0, unserved_for=5.0, backoff_most=1.0)
-
-
-class Buses:
-    """Buses of one cloud, as of several daemons."""
-
-    def __init__(self, broker: RabbitMq) -> None:
-        self._broker = broker
-        self._settings = evolve(SETTINGS, prefix=f"test-{secrets.token_hex(4)}")
-        self._made: list[AmqpBus] = []
-
-    def add(self, *urls: str, **settings: Any) -> AmqpBus:
-        """One more."""
-        bus = AmqpBus(reactor, urls or [self._broker.url], evolve(self._settings, **settings))
-        bus.startService()
-        self._made.append(bus)
-        return bus
-
-    async def stop(self) -> None:
-        """All of them."""
-        for bus in self._made:
-            await bus.stopService()
-
-
-@pytest_twisted.async_yield_fixture
-async def buses(rabbitmq: RabbitMq) -> Any:
-    """With queues of their own."""
-    buses = Buses(rabbitmq)
-    yield buses
-    await buses.stop()
-
+__all__ = ["buses", "rabbitmq"]
 
 class TestAmqpBus(BusContract):
     """Every test with queues of its own."""

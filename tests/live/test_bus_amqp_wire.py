@@ -145,7 +145,8 @@ async def test_a_mandatory_message_to_nobody_comes_back_before_its_confirm(chann
     channel.on_return = seen.put
     channel.on_confirm = lambda tag, multiple, taken: seen.put(tag)
     await channel.confirm_select()
-    channel.basic_publish(routing_key="nobody", mandatory=True, content=Content(b"\xff", properties={"message-id": "7"}))
+    content = Content(b"\xff", properties={"message-id": "7"})
+    channel.basic_publish(routing_key="nobody", mandatory=True, content=content)
     returned = await soon(seen.get())
     assert (returned.reply_code, returned.content.properties["message-id"]) == (312, "7")
     assert await soon(seen.get()) == 1

@@ -14,6 +14,7 @@ import orjson
 from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from txamqp.client import Closed
 from zope.interface import implementer
 
@@ -27,6 +28,8 @@ from stackd.bus.amqp.settings import AmqpSettings, Broker
 from stackd.bus.amqp.topology import Names
 from stackd.bus.amqp.waking import Waking
 from stackd.interfaces.bus import Body, IEndpoint, IMessageBus
+
+_log = Logger()
 
 LOCAL = "amqp://guest:guest@127.0.0.1:5672/"
 PERSISTENT = 2
@@ -92,10 +95,16 @@ class AmqpBus(Service):
 
     def wake(self, address: str, body: Body) -> None:
         """Send a wake soon; equal ones collapse."""
-        self._waking.add(address, body)
+        try:
+            self._names.check(address)
+        except errors.InvalidValue as error:
+            _log.warn("A wake is dropped: {error}", error=str(error))
+        else:
+            self._waking.add(address, body)
 
     async def report(self, address: str, body: Body) -> None:
         """Returns when the broker keeps it."""
+        self._names.check(address)
         content = envelope.content(envelope.Report(body=body), "report", self._settings.largest,
                                    delivery_mode=PERSISTENT)
         try:
@@ -105,6 +114,7 @@ class AmqpBus(Service):
 
     async def call(self, address: str, method: str, body: Body, timeout: float = 30.0) -> Any:
         """Ask one of the endpoints at the address."""
+        self._names.check(address)
         try:
             return await self._calling.ask(address, method, body, timeout)
         except Closed as error:
@@ -112,6 +122,7 @@ class AmqpBus(Service):
 
     async def serve(self, address: str, endpoint: IEndpoint) -> AmqpSubscription:
         """Take messages for the address; returns when a broker is reached and sends them."""
+        self._names.check(address)
         subscription = AmqpSubscription(self._connection, self._calling, self._names, self._clock, address, endpoint)
         await subscription.begun()
         return subscription

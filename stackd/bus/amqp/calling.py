@@ -54,9 +54,9 @@ class Calling:
         if len(self._asked) >= self._settings.most_waiting:
             raise errors.Overloaded("Too many calls wait for an answer.")
         number = str(next(self._numbers))
-        asked = self._asked[number] = _Asked(address, method, Deferred())
         call = envelope.Call(method=method, deadline=self._clock.seconds() + timeout, body=body)
         content = envelope.content(call, "call", self._settings.largest, correlation_id=number, reply_to=REPLIES)
+        asked = self._asked[number] = _Asked(address, method, Deferred())
         limit = self._clock.callLater(timeout, self._time_out, asked, timeout)
         try:
             self.outlet.send(lambda channel: self._publish(asked, content, call.deadline, channel))

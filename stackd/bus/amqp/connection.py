@@ -139,7 +139,7 @@ class AmqpConnection(Service):
     def takes(self) -> bool:
         """Whether the broker takes messages now."""
         client = self.client
-        return client is not None and not client.blocked and not client.congested
+        return client is not None and not (client.closed or client.blocked or client.congested)
 
     def backoff(self) -> Backoff:
         """A new one."""

@@ -1,5 +1,6 @@
 """Reports on their way out: each is persistent, and done when the broker confirmed that it keeps it."""
 
+from collections import OrderedDict
 from typing import Any
 
 from attrs import mutable
@@ -21,7 +22,6 @@ class _Sending:
     address: str
     content: Content
     taken: "Deferred[None]"
-    sent: bool = False
 
 
 class Reporting:
@@ -33,25 +33,29 @@ class Reporting:
         self._clock = clock
         self._settings = names.settings
         self._number = 0
-        self._unconfirmed: dict[int, _Sending] = {}
+        self._sendings: set[_Sending] = set()
+        self._unconfirmed: OrderedDict[int, _Sending] = OrderedDict()
         self.outlet = Outlet(connection, self._topology, self._opened, self._lost, self._settings.most_waiting)
 
     async def send(self, address: str, content: Content) -> None:
         """Returns when the broker keeps it; raises ``OutcomeUnknown``, ``NoSuchTarget``, ``Overloaded``."""
-        if len(self._unconfirmed) >= self._settings.most_waiting:
+        if len(self._sendings) >= self._settings.most_waiting:
             raise errors.Overloaded("Too many reports wait for the broker to confirm them.")
         sending = _Sending(address, content, Deferred())
+        self._sendings.add(sending)
         limit = self._clock.callLater(self._settings.confirm_within, self._give_up, sending)
         try:
             self.outlet.send(lambda channel: self._publish(sending, channel))
             await sending.taken
         finally:
+            self._sendings.discard(sending)
             if limit.active():
                 limit.cancel()
 
     def stop(self) -> None:
         """Those who still wait are told that nobody knows."""
-        self._lost(Closed("the bus was stopped"))
+        for sending in list(self._sendings):
+            self._end(sending, errors.OutcomeUnknown(f"The bus was stopped before {sending.address} was told."))
 
     def _topology(self, server: dict[str, Any]) -> Topology:
         kept = [self._names.reports_queue(address, server) for address in self._settings.kept]
@@ -66,22 +70,24 @@ class Reporting:
     def _publish(self, sending: _Sending, channel: WireChannel) -> None:
         if sending.taken.called:
             return
-        self._number += 1
-        self._unconfirmed[self._number] = sending
-        sending.content.properties["message-id"] = str(self._number)
+        number = self._number + 1
+        sending.content.properties["message-id"] = str(number)
         channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.reports(sending.address),
                               mandatory=True, content=sending.content)
+        self._number = number
+        self._unconfirmed[number] = sending
 
     def _confirmed(self, tag: int, multiple: bool, taken: bool) -> None:
-        tags = [tag]
-        if multiple:
-            tags = list(self._unconfirmed) if tag == 0 else [each for each in self._unconfirmed if each <= tag]
-        for each in tags:
-            sending = self._unconfirmed.pop(each, None)
-            if sending is not None and taken:
-                self._end(sending, None)
-            elif sending is not None:
-                self._end(sending, errors.Overloaded(f"The broker keeps no more reports to {sending.address}."))
+        self._settle(tag, taken)
+        while multiple and self._unconfirmed and (first := next(iter(self._unconfirmed))) < tag:
+            self._settle(first, taken)
+
+    def _settle(self, number: int, taken: bool) -> None:
+        sending = self._unconfirmed.pop(number, None)
+        if sending is not None and taken:
+            self._end(sending, None)
+        elif sending is not None:
+            self._end(sending, errors.Overloaded(f"The broker keeps no more reports to {sending.address}."))
 
     def _returned(self, message: Message) -> None:
         sending = self._unconfirmed.pop(int(message.content.properties.get("message-id", 0)), None)
@@ -89,7 +95,7 @@ class Reporting:
             self._end(sending, errors.NoSuchTarget(f"Nobody keeps reports to {sending.address}."))
 
     def _lost(self, error: Closed) -> None:
-        unconfirmed, self._unconfirmed = self._unconfirmed, {}
+        unconfirmed, self._unconfirmed = self._unconfirmed, OrderedDict()
         for sending in unconfirmed.values():
             self._end(sending, errors.OutcomeUnknown(f"The connection was lost while {sending.address} was told."))
 

@@ -18,9 +18,11 @@ from typing import Any
 
 from attrs import frozen
 
+from stackd import errors
 from stackd.bus.amqp.settings import AmqpSettings
 from stackd.bus.amqp.wire import Received, WireChannel
 
+LONGEST_NAME = 255
 REPLIES = "amq.rabbitmq.reply-to"
 """The broker's own queue for answers; nothing is declared for it."""
 
@@ -101,15 +103,23 @@ class Names:
 
     def reports(self, address: str) -> str:
         """Queue and key of reports to the address."""
-        return f"{self.settings.prefix}.{address}.reports"
+        return self._of(address, "reports")
 
     def calls(self, address: str) -> str:
         """Queue and key of calls to the address."""
-        return f"{self.settings.prefix}.{address}.calls"
+        return self._of(address, "calls")
 
     def wakes(self, address: str) -> str:
         """Queue and key of wakes to the address."""
-        return f"{self.settings.prefix}.{address}.wakes"
+        return self._of(address, "wakes")
+
+    def _of(self, address: str, kind: str) -> str:
+        return f"{self.settings.prefix}.{address}.{kind}"
+
+    def check(self, address: str) -> None:
+        """Raise ``InvalidValue`` when queues of the address would have longer names than AMQP allows."""
+        if len(self.reports(address).encode()) > LONGEST_NAME:
+            raise errors.InvalidValue("address", f"{address[:60]}... is too long", remedy="Use shorter host names.")
 
     def keeps_reports(self, address: str) -> bool:
         """Whether reports to the address are kept; those of one host are not."""
