@@ -20,7 +20,7 @@ COMPUTE = "/compute/v2.1"
 ACTIVE = {"ACTIVE", "running"}
 
 
-F = TypeVar("F", "OpenStack", "Ec2")
+F = TypeVar("F", bound="OpenStack | Ec2")
 
 
 class Place(Protocol):

@@ -51,7 +51,7 @@ class Transaction:
         self.dialect = connection.dialect.name
         self.mark = ""
         self.wakes: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
-        self._stamps: dict[str, dict[tuple[str, str], None]] = {}
+        self._stamps: dict[str, dict[tuple[str, str], bool]] = {}
 
     def execute(self, statement: Executable, parameters: Any = None) -> "CursorResult[*tuple[Any, ...]]":
         """Run one statement."""
@@ -61,16 +61,19 @@ class Transaction:
         """Send this wake after commit; equal ones leave once."""
         self.wakes[address, repr(body)] = (address, body or {})
 
-    def stamp(self, host: str, kind: str, ids: Iterable[str]) -> None:
+    def stamp(self, host: str, kind: str, ids: Iterable[str], lazily: bool = False) -> None:
         """The host must look at these rows again: they get its next version when the transaction ends.
 
-        Also wakes the workers of the host that care about ``kind``. An empty host is nobody.
+        Also wakes the workers of the host that care about ``kind``; ``lazily`` gives them a moment, so that what
+        comes often is gathered. An empty host is nobody.
         """
         if host:
-            self._stamps.setdefault(host, {}).update(dict.fromkeys((kind, id) for id in ids))
+            of_host = self._stamps.setdefault(host, {})
+            for id in ids:
+                of_host[kind, id] = of_host.get((kind, id), True) and lazily
 
-    def take_stamps(self) -> dict[str, dict[tuple[str, str], None]]:
-        """The stamps gathered, host -> {(kind, id)}; called once by ``store.stamps`` before commit."""
+    def take_stamps(self) -> dict[str, dict[tuple[str, str], bool]]:
+        """The stamps gathered, host -> {(kind, id): lazily}; called once by ``store.stamps`` before commit."""
         stamps, self._stamps = self._stamps, {}
         return stamps
 

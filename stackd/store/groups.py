@@ -150,7 +150,7 @@ def referring(tx: Transaction, ids: Iterable[str]) -> set[str]:
         .where(security_group_rules.c.remote_group_id.in_(some))).scalars()))
 
 
-def changed(tx: Transaction, ids: Iterable[str]) -> None:
+def changed(tx: Transaction, ids: Iterable[str], lazily: bool = False) -> None:
     """What hosts wire for these groups has changed: raise generations, stamp every host with a port in them."""
     many = sorted(set(ids))
     if not many:
@@ -162,12 +162,15 @@ def changed(tx: Transaction, ids: Iterable[str]) -> None:
     for host, group_id in tx.execute(placed.where(port_groups.c.group_id.in_(many), MEMBER)):
         on_host.setdefault(host, []).append(group_id)
     for host, group_ids in on_host.items():
-        tx.stamp(host, kinds.SECURITY_GROUP, group_ids)
+        tx.stamp(host, kinds.SECURITY_GROUP, group_ids, lazily)
 
 
 def members_changed(tx: Transaction, ids: Iterable[str]) -> None:
-    """These groups gained or lost a member: the groups that refer to them change."""
-    changed(tx, referring(tx, ids))
+    """These groups gained or lost a member: the groups that refer to them change.
+
+    Lazily, for each guest of a project makes every host of the project look, and many guests come at once.
+    """
+    changed(tx, referring(tx, ids), lazily=True)
 
 
 def of_ports(tx: Transaction, port_ids: Iterable[str]) -> dict[str, list[str]]:

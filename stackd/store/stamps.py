@@ -4,7 +4,7 @@
 versions are in commit order; the rows stamped move up to that version. Hosts are taken in order of their names.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -13,6 +13,9 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from stackd.model import kinds
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments, hosts
+
+MOMENT = 1.0
+"""Seconds a host may take to look at what was stamped lazily."""
 
 _WORKERS = {kinds.INSTANCE: "compute", kinds.PORT: "network", kinds.FLOATING_IP: "network",
             kinds.SECURITY_GROUP: "network"}
@@ -38,8 +41,14 @@ def flush(tx: Transaction) -> None:
     if rows:
         tx.execute(_upsert(tx.dialect), rows)
     for name in names:
-        for worker in {_WORKERS[kind] for kind, _ in stamps[name]}:
-            tx.wake(f"{worker}@{name}")
+        _wake_workers(tx, name, stamps[name])
+
+
+def _wake_workers(tx: Transaction, host: str, stamped: Mapping[tuple[str, str], bool]) -> None:
+    """Wake the workers concerned: at once, unless all that is theirs has a moment."""
+    for worker in {_WORKERS[kind] for kind, _ in stamped}:
+        lazily = all(lazily for (kind, _), lazily in stamped.items() if _WORKERS[kind] == worker)
+        tx.wake(f"{worker}@{host}", {"within": MOMENT} if lazily else {})
 
 
 def forget(tx: Transaction, kind: str, ids: Iterable[str]) -> None:

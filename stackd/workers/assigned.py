@@ -52,9 +52,9 @@ class Assigned:
         """Fetch no more; waits for a fetch under way."""
         await self._queue.stop()
 
-    def woken(self) -> None:
-        """Something was stamped for this host: fetch soon."""
-        self._queue.add(_KEY)
+    def woken(self, within: float = 0.0) -> None:
+        """Something was stamped for this host: fetch within so many seconds."""
+        self._queue.add(_KEY, within)
 
     async def _round(self, key: str) -> float:
         if not self.session:

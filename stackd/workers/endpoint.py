@@ -17,14 +17,14 @@ MOST_CONSOLE = 256 * 1024
 class WorkerEndpoint:
     """At ``compute@HOST`` or ``network@HOST``."""
 
-    def __init__(self, woken: Callable[[], None], calls: dict[str, Callable[[Body], Awaitable[Any]]]) -> None:
-        """``woken`` is called for each wake; ``calls`` are answered."""
+    def __init__(self, woken: Callable[[float], None], calls: dict[str, Callable[[Body], Awaitable[Any]]]) -> None:
+        """``woken`` is called for each wake with the seconds it may take; ``calls`` are answered."""
         self._woken = woken
         self.calls = calls
 
     def woken(self, body: Body) -> None:
-        """Fetch soon."""
-        self._woken()
+        """Fetch soon; within the seconds the wake gives, if it does."""
+        self._woken(float(body.get("within", 0.0)))
 
     async def reported(self, body: Body) -> None:
         """Nobody reports to a worker; such a message is taken and forgotten."""

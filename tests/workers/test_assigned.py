@@ -160,6 +160,20 @@ def test_a_wake_during_a_fetch_makes_one_more(link: Link) -> None:
     assert [ids(each) for each in link.taken] == [[], [], ["a"]]
 
 
+def test_a_wake_that_has_time_is_gathered_and_one_that_has_none_is_not(link: Link) -> None:
+    link.start()
+    for _ in range(5):
+        link.assigned.woken(1.0)
+        link.clock.advance(0.1)
+    assert len(link.taken) == 1
+    link.clock.advance(0.6)
+    assert len(link.taken) == 2
+    link.assigned.woken(1.0)
+    link.assigned.woken()
+    link.clock.advance(0)
+    assert len(link.taken) == 3
+
+
 def test_stopping_waits_for_the_fetch_under_way(link: Link) -> None:
     gate: Deferred[int] = Deferred()
 
