@@ -75,7 +75,7 @@ def load(cls: type[Any], raw: bytes) -> Any:
         version = found["v"]
     except (ValueError, KeyError, TypeError) as error:
         raise errors.Malformed(f"This is no {_KINDS[cls]} of the bus: {error!r}.") from error
-    if version not in READS:
+    if not isinstance(version, int) or version not in READS:
         raise errors.NotSupported(f"A {_KINDS[cls]} of version {version} came over the bus; this release reads "
                                   f"{', '.join(map(str, sorted(READS)))}.",
                                   remedy="Upgrade one release at a time.")

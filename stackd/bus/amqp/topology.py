@@ -13,6 +13,7 @@ topic permissions. For each address there are up to three queues, and no message
     finds a handful. The newest is always kept: what it is about happened after all that the daemon has looked at.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -158,6 +159,5 @@ class Names:
 
 def offers_quorum(server: dict[str, Any]) -> bool:
     """Whether a broker that says this of itself has replicated queues."""
-    version = str(server.get("version", "")).split(".")
-    return server.get("product") == "RabbitMQ" and version[0].isdigit() and (
-        int(version[0]) > 3 or version[0] == "3" and version[1].isdigit() and int(version[1]) >= 8)
+    version = re.match(r"(\d+)\.(\d+)", str(server.get("version")))
+    return server.get("product") == "RabbitMQ" and version is not None and (int(version[1]), int(version[2])) >= (3, 8)
