@@ -1,8 +1,9 @@
 """Where the APIs listen: EC2 at the port base, every OpenStack API one above, metadata one above that."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
 from twisted.internet.endpoints import TCP4ServerEndpoint
@@ -12,17 +13,17 @@ from twisted.web.server import Site
 from stackd.api.ec2.resource import QueryApi
 from stackd.api.metadata.signed import SignedInstances
 from stackd.api.openstack.compute.service import ComputeService
-from stackd.api.openstack.identity.catalog import Catalog
+from stackd.api.openstack.identity.catalog import DEFAULT_SERVICES, Catalog
 from stackd.api.openstack.identity.service import IdentityService
 from stackd.api.openstack.image.service import ImageService
 from stackd.api.openstack.network.service import NetworkService
 from stackd.api.openstack.streaming import StreamSite
 from stackd.config.sections import Config
 from stackd.daemons.health import HealthResource, MetricsResource
-from stackd.daemons.parts import Parts
-from stackd.imageservice.sweeping import STALL_SECONDS, Sweep
+from stackd.daemons.parts import LOCAL_IMAGES, Parts
+from stackd.imageservice.sweeping import STALL_SECONDS, Sweep, SweepService
 from stackd.model.assignments import InstanceAssignment
-from stackd.store import assigned, imagekeeping, instances
+from stackd.store import assigned, instances
 from stackd.workers.metadata.web import MetadataResource
 
 
@@ -47,17 +48,18 @@ def api_services(parts: Parts) -> MultiService:
     return services
 
 
-def image_services(parts: Parts) -> StreamServerEndpointService:
-    """A listener of the image API alone, at its place among the OpenStack APIs."""
-    return _listen(parts, parts.config.api.port_base + 1, StreamSite(with_health({b"image": image(parts)})))
+def image_services(parts: Parts) -> MultiService:
+    """A listener of the image API alone, at its place among the OpenStack APIs, and the sweep of its bytes."""
+    services = MultiService()
+    site = StreamSite(with_health({b"image": image(parts)}))
+    _listen(parts, parts.config.api.port_base + 1, site).setServiceParent(services)
+    SweepService(image_sweep(parts), parts.reactor).setServiceParent(services)
+    return services
 
 
 def image_sweep(parts: Parts, stall: float = STALL_SECONDS) -> Sweep:
     """Removes bytes no image and no unbuilt instance needs; uploads without progress for ``stall`` seconds end."""
-    async def needed(ids: Collection[str]) -> Collection[str]:
-        return await parts.database.read(imagekeeping.needed, ids)
-
-    return Sweep(parts.database, parts.store, needed, stall=stall)
+    return Sweep(parts.registry, parts.store, stall=stall)
 
 
 def metadata_service(parts: Parts) -> StreamServerEndpointService:
@@ -80,17 +82,24 @@ def ec2(parts: Parts) -> IResource:
 
 
 def openstack(parts: Parts) -> dict[bytes, IResource]:
-    """Every OpenStack API by its path."""
-    catalog = Catalog(public_url(parts.config), parts.config.cloud.region)
-    return {b"identity": IdentityService(parts.identity, catalog).resource(),
+    """Every OpenStack API by its path; of images only where this cloud's are its own."""
+    own_images = {b"image": image(parts)} if parts.config.image.driver == LOCAL_IMAGES else {}
+    return {b"identity": IdentityService(parts.identity, catalog(parts.config)).resource(),
             b"compute": ComputeService(parts.identity, parts.core).resource(),
-            b"image": image(parts),
-            b"network": NetworkService(parts.core).resource()}
+            b"network": NetworkService(parts.core).resource(), **own_images}
+
+
+def catalog(config: Config) -> Catalog:
+    """Where clients find the APIs; images where the configuration says."""
+    own = config.image.driver == LOCAL_IMAGES
+    services = [service if own or service.type != "image" else evolve(service, path=config.image.url)
+                for service in DEFAULT_SERVICES]
+    return Catalog(public_url(config), config.cloud.region, services)
 
 
 def image(parts: Parts) -> IResource:
     """The image API."""
-    service = ImageService(parts.identity, parts.registry, parts.sharing, parts.content)
+    service = ImageService(parts.callers, parts.registry, parts.sharing, parts.content)
     resource: IResource = service.app.resource()
     return resource
 

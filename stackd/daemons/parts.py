@@ -5,6 +5,7 @@
 
 import os
 import secrets
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from random import Random, SystemRandom
@@ -25,15 +26,18 @@ from stackd.imageservice.content import Content
 from stackd.imageservice.registry import Registry
 from stackd.imageservice.sharing import Sharing
 from stackd.interfaces.bus import IMessageBus
-from stackd.interfaces.images import IImages
+from stackd.interfaces.identity import IIdentity
+from stackd.interfaces.images import IConnected, IImages
+from stackd.interfaces.imageservice import ISharing, IUploads
 from stackd.interfaces.imagestore import IImageStore
 from stackd.model.ids import new_id
-from stackd.store import schema, stamps
+from stackd.store import imagekeeping, schema, stamps
 from stackd.store.database import Database
 from stackd.store.executors import ThreadExecutor
 
 KEYS_FILE = "identity.keys"
 METADATA_FILE = "metadata.secret"
+LOCAL_IMAGES = "local"
 
 
 class Parts:
@@ -76,14 +80,27 @@ class Parts:
                         on_new_project=[new_project(self.config)])
 
     @cached_property
-    def registry(self) -> Registry:
-        """The owner of image metadata."""
-        return Registry(self.database)
+    def registry(self) -> IUploads:
+        """The owner of image metadata; here, or at the other end of the bus."""
+        return self.own_registry
 
     @cached_property
-    def sharing(self) -> Sharing:
+    def own_registry(self) -> Registry:
+        """The owner of image metadata on this process' database."""
+        async def needed(ids: Collection[str]) -> Collection[str]:
+            return await self.database.read(imagekeeping.needed, ids)
+
+        return Registry(self.database, keepers=needed)
+
+    @cached_property
+    def sharing(self) -> ISharing:
         """Who shares which image."""
         return Sharing(self.database)
+
+    @cached_property
+    def callers(self) -> IIdentity:
+        """Who is who for the image API, which may be without a database."""
+        return self.identity
 
     @cached_property
     def store(self) -> IImageStore:
@@ -100,7 +117,9 @@ class Parts:
     @cached_property
     def images(self) -> IImages:
         """Images as core and hosts see them."""
-        return loading.make("stackd.images", self.config.image.driver, IImages, self.registry, self.content)  # type: ignore[no-any-return]
+        section = self.config.image
+        arguments = (self.registry, self.content) if section.driver == LOCAL_IMAGES else (self.reactor, section)
+        return loading.make("stackd.images", section.driver, IImages, *arguments)  # type: ignore[no-any-return]
 
     @cached_property
     def core(self) -> Cloud:
@@ -119,6 +138,8 @@ class Parts:
     def close(self) -> None:
         """Let go of threads and connections of the parts that were made."""
         made = self.__dict__
+        if "images" in made and IConnected.providedBy(self.images):
+            IConnected(self.images).close()
         if "database" in made:
             self.database.close()
         if "threads" in made:

@@ -42,4 +42,4 @@ async def seed_images(parts: "Parts", admin: Tenancy) -> None:
     """The one image of a cloud of fake hosts: a few KiB that fake guests pretend to boot from."""
     caller = Caller(user_id=admin.user.id, user_name=admin.user.name, project_id=admin.project.id,
                     project_name=admin.project.name, roles=frozenset({ADMIN}), request_id="bootstrap")
-    await Seeding(parts.registry, parts.content, caller, parts.threads.run).ensure(TINY)
+    await Seeding(parts.own_registry, parts.content, caller, parts.threads.run).ensure(TINY)

@@ -42,10 +42,10 @@ class DaemonService(MultiService):
         self._parts.close()
 
 
-def daemon(options: Options, make: Callable[[Parts], IService]) -> DaemonService:
-    """The service of a daemon configured by its options."""
+def daemon(options: Options, make: Callable[[Parts], IService], parts: type[Parts] = Parts) -> DaemonService:
+    """The service of a daemon configured by its options; ``parts`` where some of them are elsewhere."""
     from twisted.internet import reactor
 
     tune()
     config = load_file(Path(options["config"])) if options["config"] else Config()
-    return DaemonService(Parts(reactor, config), make)
+    return DaemonService(parts(reactor, config), make)

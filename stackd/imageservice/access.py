@@ -26,9 +26,12 @@ def visible(tx: Transaction, caller: Caller, image_id: str, lock: bool = False) 
     return image
 
 
-def own(tx: Transaction, caller: Caller, image_id: str, action: str) -> Image:
-    """The image, locked; raises ``NotFound`` or ``NotAllowed`` unless it is the caller's. ``action`` in words."""
-    image = visible(tx, caller, image_id, lock=True)
+def own(tx: Transaction, caller: Caller, image_id: str, action: str, lock: bool = True) -> Image:
+    """The image, locked to change it; raises ``NotFound`` or ``NotAllowed`` unless it is the caller's.
+
+    ``action`` in words.
+    """
+    image = visible(tx, caller, image_id, lock)
     if not caller.is_admin and image.owner != caller.project_id:
         raise errors.NotAllowed(f"You are not permitted to {action} image {ids.dashed(image_id)}.",
                                 remedy="Only its owner and administrators may.")

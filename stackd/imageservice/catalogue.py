@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from zope.interface import implementer
 
 from stackd.imageservice.content import Content
-from stackd.imageservice.registry import Registry
 from stackd.interfaces.images import IImages
+from stackd.interfaces.imageservice import IRegistry
 from stackd.model.callers import Caller
 from stackd.model.images import Image, ImageQuery
 from stackd.model.paging import Page, PageRequest
@@ -20,7 +20,7 @@ from stackd.model.paging import Page, PageRequest
 class Catalogue:
     """Questions go to the registry, bytes come from the store."""
 
-    def __init__(self, registry: Registry, content: Content) -> None:
+    def __init__(self, registry: IRegistry, content: Content) -> None:
         """Both are the running service's own."""
         self._registry = registry
         self._content = content

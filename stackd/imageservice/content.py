@@ -12,9 +12,8 @@ from zope.interface import implementer
 from stackd import errors
 from stackd.imageservice import access
 from stackd.imageservice.inspection import Inspection
-from stackd.imageservice.registry import Registry
 from stackd.interfaces.clock import Clock
-from stackd.interfaces.imageservice import IContent
+from stackd.interfaces.imageservice import IContent, IUploads
 from stackd.interfaces.imagestore import IImageStore
 from stackd.model import ids
 from stackd.model.callers import READER, Caller
@@ -29,9 +28,12 @@ PROGRESS_SECONDS = 30.0
 class Content:
     """Registry and store, joined."""
 
-    def __init__(self, registry: Registry, store: IImageStore, clock: Clock,
+    def __init__(self, registry: IUploads, store: IImageStore, clock: Clock,
                  in_thread: Callable[..., Awaitable[Any]], max_size: int = MAX_SIZE) -> None:
-        """``in_thread(fn, *args)`` runs hashing off the reactor's thread; ``max_size`` of one image in bytes."""
+        """``registry`` may be elsewhere; ``max_size`` of one image in bytes.
+
+        ``in_thread(fn, *args)`` runs hashing off the reactor's thread.
+        """
         self._registry = registry
         self._store = store
         self._clock = clock

@@ -1,17 +1,18 @@
 """The registry: owner of what is known about images. It knows nothing of bytes but the key they are kept under.
 
-The image API and the catalogue call it. Each method is one transaction; the steps of an upload are guarded updates,
-so of two uploads to one image one begins, and an upload that was given up can never finish.
+The image API and the catalogue call it, in the same process or over the bus (``remote.py``). Each method is one
+transaction; the steps of an upload are guarded updates, so of two uploads to one image one begins, and an upload that
+was given up can never finish.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from attrs import evolve
 from zope.interface import implementer
 
 from stackd import errors
 from stackd.imageservice import access
-from stackd.interfaces.imageservice import IRegistry
+from stackd.interfaces.imageservice import IUploads
 from stackd.model import ids, kinds
 from stackd.model.callers import MEMBER, READER, Caller
 from stackd.model.images import Image, ImageQuery, ImageStatus, NewImage, StoredBytes
@@ -21,18 +22,28 @@ from stackd.store import images
 from stackd.store.database import Database, Transaction
 
 Change = Callable[[Image], Image]
+Keepers = Callable[[Collection[str]], Awaitable[Collection[str]]]
 MAX_PROPERTIES = 128
 MAX_TAGS = 128
 
 
-@implementer(IRegistry)
+async def nobody(image_ids: Collection[str]) -> Collection[str]:
+    """The keepers of an image service on its own: no instance needs any of them."""
+    return ()
+
+
+@implementer(IUploads)
 class Registry:
     """One method per use case; callers are checked here."""
 
-    def __init__(self, database: Database, new_id: Callable[[], str] = ids.new_id) -> None:
-        """``new_id`` makes ids of images and keys of bytes."""
+    def __init__(self, database: Database, new_id: Callable[[], str] = ids.new_id, keepers: Keepers = nobody) -> None:
+        """``new_id`` makes ids of images and keys of bytes.
+
+        ``keepers(ids)`` gives those of the deleted images whose bytes an unbuilt instance still needs.
+        """
         self.database = database
         self._new_id = new_id
+        self._keepers = keepers
 
     async def create(self, caller: Caller, wanted: NewImage) -> Image:
         """A QUEUED image, without bytes yet; raises ``NotAllowed``, ``AlreadyExists``, ``PayloadTooLarge``."""
@@ -71,6 +82,20 @@ class Registry:
         policy.demand(caller, MEMBER, "update images")
         return await self.database.write(_update, caller, image_id, change)
 
+    async def changeable(self, caller: Caller, image_id: str) -> Image:
+        """The image, which the caller may change; for whoever makes the change elsewhere."""
+        policy.demand(caller, MEMBER, "update images")
+        return await self.database.read(access.own, caller, image_id, "modify", False)
+
+    async def replace(self, caller: Caller, before: Image, after: Image) -> Image:
+        """The change that was made elsewhere; raises ``ConcurrentUpdate`` when the image is not as it was before."""
+        def change(now: Image) -> Image:
+            if now != before:
+                raise errors.ConcurrentUpdate(f"Image {ids.dashed(now.id)} was changed meanwhile.")
+            return after
+
+        return await self.update(caller, before.id, change)
+
     async def delete(self, caller: Caller, image_id: str) -> None:
         """End it for everybody; its bytes are swept later. Raises ``NotFound``, ``NotAllowed``."""
         policy.demand(caller, MEMBER, "delete images")
@@ -100,6 +125,24 @@ class Registry:
     async def give_up_upload(self, image_id: str, key: str) -> bool:
         """SAVING back to QUEUED; False when that upload is not the image's, or has finished."""
         return await self.database.write(images.give_up_upload, image_id, key)
+
+    async def give_up_stalled(self, stall: float) -> None:
+        """SAVING back to QUEUED for all uploads without progress for ``stall`` seconds."""
+        await self.database.write(_put_back, stall)
+
+    async def removable(self, grace: float) -> tuple[tuple[str, str], ...]:
+        """Bytes of images deleted ``grace`` seconds ago that no keeper needs."""
+        doomed = await self.database.read(_doomed, grace)
+        kept = await self._keepers([image_id for image_id, _ in doomed]) if doomed else ()
+        return tuple((image_id, key) for image_id, key in doomed if image_id not in kept)
+
+    async def forget_bytes(self, image_id: str) -> None:
+        """The bytes of a deleted image were removed."""
+        await self.database.write(images.forget_bytes, image_id)
+
+    async def keys_in_use(self, keys: Sequence[str]) -> Collection[str]:
+        """Those of the keys that belong to an image."""
+        return await self.database.read(images.keys_in_use, keys)
 
     async def located(self, image_id: str) -> tuple[Image, str] | None:
         """The image and the key of its bytes for a host, also when it was deleted but its bytes are kept."""
@@ -174,6 +217,15 @@ def _finish(tx: Transaction, image_id: str, key: str, stored: StoredBytes) -> Im
     if found is None or found[1] != key or found[0].status is ImageStatus.DELETED:
         raise access.not_found(image_id)
     return found[0]
+
+
+def _put_back(tx: Transaction, stall: float) -> None:
+    for image_id, key in images.stalled_uploads(tx, tx.now - stall):
+        images.give_up_upload(tx, image_id, key)
+
+
+def _doomed(tx: Transaction, grace: float) -> tuple[tuple[str, str], ...]:
+    return images.doomed(tx, tx.now - grace)
 
 
 def _demand_owner(caller: Caller, owner: str) -> None:

@@ -5,6 +5,7 @@
 
 from collections.abc import AsyncIterator
 
+from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from stackd.model.callers import Caller
@@ -26,3 +27,10 @@ class IImages(Interface):
 
     def read(image_id: str) -> AsyncIterator[bytes]:
         """The bytes of an ACTIVE image for a host, in blocks; raises ``ImageVanished`` at the first block."""
+
+
+class IConnected(Interface):
+    """Of providers that keep connections open."""
+
+    def close() -> "Deferred[None]":
+        """Let go of them; no question may follow."""

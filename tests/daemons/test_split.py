@@ -12,7 +12,8 @@ from twisted.plugin import getPlugins
 
 from stackd.testing.ports import free_base
 
-NAMES = ("stack-api", "stack-compute", "stack-conductor", "stack-image", "stack-network", "stack-scheduler")
+NAMES = ("stack-api", "stack-compute", "stack-conductor", "stack-image", "stack-network", "stack-registry",
+         "stack-scheduler")
 
 
 def configuration(folder: Path, base: int) -> Path:

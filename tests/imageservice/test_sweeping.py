@@ -6,6 +6,7 @@ import pytest
 import pytest_twisted
 
 from stackd import errors
+from stackd.imageservice.registry import Registry
 from stackd.imageservice.sweeping import Sweep, SweepService
 from stackd.model.images import Image, ImageStatus, NewImage
 from stackd.testing.contracts.imagestore import blocks_of, gather
@@ -28,7 +29,7 @@ async def active(cloud: ImageCloud) -> Image:
 @awaiting
 async def test_bytes_outlive_their_image_by_the_grace(cloud: ImageCloud) -> None:
     image = await active(cloud)
-    sweep = Sweep(cloud.database, cloud.store, grace=100)
+    sweep = Sweep(cloud.registry, cloud.store, grace=100)
     assert await sweep.once() == 0
     await cloud.registry.delete(ALICE, image.id)
     cloud.clock.advance(99)
@@ -51,7 +52,7 @@ async def test_bytes_an_instance_needs_stay(cloud: ImageCloud) -> None:
     for image in (needed, free):
         await cloud.registry.delete(ALICE, image.id)
     cloud.clock.advance(101)
-    sweep = Sweep(cloud.database, cloud.store, keepers, grace=100)
+    sweep = Sweep(Registry(cloud.database, keepers=keepers), cloud.store, grace=100)
     assert await sweep.once() == 1
     assert await gather(cloud.catalogue.read(needed.id)) == b"bytes"
     wanted.clear()
@@ -64,7 +65,7 @@ async def test_an_upload_whose_process_died_is_put_back(cloud: ImageCloud) -> No
     image = await cloud.registry.create(ALICE, NewImage(disk_format="raw", container_format="bare"))
     _, key = await cloud.registry.begin_upload(ALICE, image.id)
     await cloud.store.write(key, blocks_of(b"complete, but nobody said so"))
-    sweep = Sweep(cloud.database, cloud.store, stall=300)
+    sweep = Sweep(cloud.registry, cloud.store, stall=300)
     cloud.clock.advance(299)
     assert await cloud.registry.still_uploading(image.id, key)
     cloud.clock.advance(299)
@@ -89,7 +90,7 @@ async def test_the_service_sweeps_on_also_after_a_round_that_failed(cloud: Image
         return tuple(await listing())
 
     cloud.store.keys = keys
-    service = SweepService(Sweep(cloud.database, cloud.store, grace=100), cloud.clock, interval=60)
+    service = SweepService(Sweep(cloud.registry, cloud.store, grace=100), cloud.clock, interval=60)
     service.startService()
     assert await listing() == () and not failures
     await cloud.store.write("0" * 32 + ".orphan", blocks_of(b"x"))

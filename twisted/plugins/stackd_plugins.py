@@ -9,4 +9,6 @@ conductor = ServiceMaker(
 compute = ServiceMaker("stack-compute", "stackd.daemons.compute", "The guests of one host.", "stack-compute")
 network = ServiceMaker("stack-network", "stackd.daemons.network", "The wiring of one host.", "stack-network")
 image = ServiceMaker("stack-image", "stackd.daemons.image", "The image API and its bytes.", "stack-image")
+registry = ServiceMaker(
+    "stack-registry", "stackd.daemons.registry", "Owns what is known about images.", "stack-registry")
 cloud = ServiceMaker("stack-cloud", "stackd.daemons.cloud", "The whole cloud in one process.", "stack-cloud")

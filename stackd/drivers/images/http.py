@@ -26,7 +26,7 @@ from stackd.drivers.images.inflow import BodyLost
 from stackd.drivers.images.prefixes import Prefixes
 from stackd.drivers.images.records import image_of
 from stackd.drivers.images.tokens import Tokens
-from stackd.interfaces.images import IImages
+from stackd.interfaces.images import IConnected, IImages
 from stackd.model import ids, kinds
 from stackd.model.callers import READER, Caller
 from stackd.model.images import Image, ImageStatus
@@ -42,7 +42,7 @@ FIRST_PAUSE = 0.5
 Query = Sequence[tuple[str, str]]
 
 
-@implementer(IImages)
+@implementer(IImages, IConnected)
 class HttpImages:
     """One image service of the v2 API."""
 

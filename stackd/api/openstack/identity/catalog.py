@@ -12,7 +12,7 @@ _NAMESPACE = uuid.UUID("0e7f4b0c-6f43-4a57-9d55-2a1d1c8f7c11")
 
 @frozen(kw_only=True)
 class CatalogService:
-    """One API: its official type, its project's name, and its path below the base address."""
+    """One API: its official type, its project's name, and its path below the base address, or an address of its own."""
 
     type: str
     name: str
@@ -52,8 +52,9 @@ class Catalog:
         return [{"id": self.region, "description": "", "parent_region_id": None}]
 
     def _entry(self, service: CatalogService) -> dict[str, Any]:
+        url = service.path if "://" in service.path else self._base + service.path
         endpoints = [{"id": _id("endpoint", service.type, interface), "interface": interface, "region": self.region,
-                      "region_id": self.region, "url": self._base + service.path} for interface in INTERFACES]
+                      "region_id": self.region, "url": url} for interface in INTERFACES]
         return {"id": _id("service", service.type), "type": service.type, "name": service.name, "endpoints": endpoints}
 
 

@@ -1,0 +1,202 @@
+"""The registry passes one suite in the same process and over the bus; what is lost on the way is told clearly."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import Clock
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from stackd import errors
+from stackd.bus.memory import MemoryBus
+from stackd.imageservice.content import Content
+from stackd.imageservice.endpoint import RegistryEndpoint, RegistryService
+from stackd.imageservice.remote import RemoteIdentity, RemoteRegistry, RemoteSharing
+from stackd.imageservice.sweeping import Sweep
+from stackd.interfaces.identity import IIdentity
+from stackd.model.callers import Caller
+from stackd.model.images import Image, ImageStatus, NewImage
+from stackd.testing.contracts.imagestore import blocks_of, gather
+from stackd.testing.contracts.registry import RegistryContract
+from stackd.testing.images import ImageCloud, caller, image_cloud
+
+ALICE = caller("alice", "red")
+BOB = caller("bob", "blue")
+ROOT = caller("root", "ops", "admin")
+awaiting = pytest_twisted.ensureDeferred
+
+
+@implementer(IIdentity)
+class OneToken:
+    """Knows one token."""
+
+    async def caller_of_token(self, token: str, request_id: str) -> Caller:
+        if token != "good":
+            raise errors.NotAuthenticated("The token is not valid.")
+        return evolve(ALICE, request_id=request_id)
+
+    async def access_key(self, access: str) -> Any:
+        raise errors.UnknownAccessKey("There are none.")
+
+    async def caller_of_key(self, key: Any, request_id: str) -> Any:
+        raise errors.NotAuthenticated("There are none.")
+
+
+@pytest.fixture
+def cloud() -> ImageCloud:
+    return image_cloud()
+
+
+@pytest_twisted.async_yield_fixture
+async def bus(cloud: ImageCloud) -> AsyncIterator[MemoryBus]:
+    """With the registry at its address."""
+    bus = MemoryBus(reactor)
+    service = RegistryService(bus, RegistryEndpoint(cloud.registry, cloud.sharing, OneToken()))
+    service.startService()
+    yield bus
+    await service.stopService()
+
+
+class _Callers(RegistryContract):
+    @pytest.fixture
+    def owner(self) -> Caller:
+        return ALICE
+
+    @pytest.fixture
+    def stranger(self) -> Caller:
+        return BOB
+
+    @pytest.fixture
+    def admin(self) -> Caller:
+        return ROOT
+
+
+class TestLocal(_Callers):
+    @pytest.fixture
+    def registry(self, cloud: ImageCloud) -> Any:
+        return cloud.registry
+
+    @pytest.fixture
+    def sharing(self, cloud: ImageCloud) -> Any:
+        return cloud.sharing
+
+
+class TestRemote(_Callers):
+    @pytest.fixture
+    def registry(self, bus: MemoryBus) -> Any:
+        return RemoteRegistry(bus)
+
+    @pytest.fixture
+    def sharing(self, bus: MemoryBus) -> Any:
+        return RemoteSharing(bus)
+
+
+async def queued(registry: Any) -> Image:
+    made: Image = await registry.create(ALICE, NewImage(name="x", disk_format="raw", container_format="bare"))
+    return made
+
+
+@awaiting
+async def test_bytes_are_kept_without_a_database(cloud: ImageCloud, bus: MemoryBus) -> None:
+    """Upload, download, delete and sweep."""
+    registry = RemoteRegistry(bus)
+    content = Content(registry, cloud.store, cloud.clock, run_here)
+    image = await queued(registry)
+    assert (await content.upload(ALICE, image.id, blocks_of(b"the ", b"bytes"))).status is ImageStatus.ACTIVE
+    assert await gather(content.read(image.id)) == b"the bytes"
+    await registry.delete(ALICE, image.id)
+    cloud.clock.advance(101)
+    await cloud.store.write("f" * 32 + ".orphan", blocks_of(b"x"))
+    assert await Sweep(registry, cloud.store, grace=100).once() == 2
+    assert await cloud.store.keys() == ()
+
+
+async def run_here(function: Any, *arguments: Any) -> Any:
+    """As a thread would."""
+    return function(*arguments)
+
+
+@awaiting
+async def test_two_changes_at_once_lose_nothing(cloud: ImageCloud, bus: MemoryBus) -> None:
+    """The slower one is made anew."""
+    registry = RemoteRegistry(bus)
+    image = await queued(registry)
+    seen: list[str] = []
+
+    def add(now: Image) -> Image:
+        if not seen:
+            interfere(cloud, image.id)
+        seen.append(now.name)
+        return evolve(now, tags=("mine",))
+
+    after = await registry.update(ALICE, image.id, add)
+    assert (after.name, after.tags, seen) == ("theirs", ("mine",), ["x", "theirs"])
+
+
+def interfere(cloud: ImageCloud, id: str) -> None:
+    """Somebody else renames the image now."""
+    pending = cloud.registry.update(ALICE, id, lambda now: evolve(now, name="theirs"))
+    with pytest.raises(StopIteration):
+        pending.send(None)
+
+
+@awaiting
+async def test_who_never_comes_to_an_end_is_told(bus: MemoryBus, cloud: ImageCloud) -> None:
+    """After some tries."""
+    registry = RemoteRegistry(bus)
+    image = await queued(registry)
+    numbers = iter(range(100))
+
+    def never(now: Image) -> Image:
+        cloud_change = cloud.registry.update(ALICE, image.id, lambda it: evolve(it, name=f"n{next(numbers)}"))
+        with pytest.raises(StopIteration):
+            cloud_change.send(None)
+        return now
+
+    with pytest.raises(errors.ConcurrentUpdate):
+        await registry.update(ALICE, image.id, never)
+
+
+@awaiting
+async def test_tokens_are_looked_up_by_the_registry(bus: MemoryBus) -> None:
+    identity = RemoteIdentity(bus)
+    assert verifyObject(IIdentity, identity)
+    assert await identity.caller_of_token("good", "req-7") == evolve(ALICE, request_id="req-7")
+    with pytest.raises(errors.NotAuthenticated):
+        await identity.caller_of_token("bad", "req-7")
+    with pytest.raises(errors.UnknownAccessKey):
+        await identity.access_key("AKIA")
+
+
+@awaiting
+async def test_without_a_registry_users_are_told_so() -> None:
+    """And may try again."""
+    with pytest.raises(errors.Unavailable, match="registry of the image service does not answer.*again"):
+        await RemoteRegistry(MemoryBus(reactor)).show(ALICE, "0" * 32)
+
+
+def test_a_registry_that_is_silent_is_not_waited_for() -> None:
+    """Longer than its patience."""
+    clock = Clock()
+    bus = MemoryBus(clock)
+
+    class Silent(RegistryEndpoint):
+        def __init__(self) -> None:
+            self.calls = {"image.show": self._silent}
+
+        async def _silent(self, body: Any) -> Any:
+            await Deferred()
+
+    ensureDeferred(bus.serve("registry", Silent()))
+    asked = ensureDeferred(RemoteRegistry(bus, patience=5).show(ALICE, "0" * 32))
+    found: list[Any] = []
+    asked.addErrback(lambda failure: found.append(failure.value))
+    clock.pump([0, 0, 4.9])
+    assert not found
+    clock.advance(0.2)
+    assert isinstance(found[0], errors.Unavailable)
