@@ -45,6 +45,11 @@ def host_names(config: Config) -> tuple[str, ...]:
     return tuple(f"{first}-{index + 1:0{width}}" for index in range(config.hosts.number))
 
 
+def tunnel_address(config: Config) -> str:
+    """Where other hosts reach this one's networks; fake networks need no tunnels."""
+    return "" if config.network.driver == FAKE else config.network.tunnel_address
+
+
 def worker_settings(config: Config) -> WorkerSettings:
     """How the workers of the configuration pace themselves."""
     return WorkerSettings(heartbeat=config.hosts.heartbeat, resync=config.hosts.resync,
@@ -80,7 +85,8 @@ def host_services(parts: Parts, place: HostPlace, compute: bool = True, network:
             "bus": parts.bus, "clock": parts.reactor, "randomness": parts.random,
             "settings": worker_settings(parts.config)}
         driver = network_driver(parts, place) if network else None
-        wiring = NetworkWorker(driver=driver, **shared) if driver is not None else None
+        wiring = NetworkWorker(driver=driver, tunnel_address=tunnel_address(parts.config), **shared) \
+            if driver is not None else None
         guests = ComputeWorker(hypervisor=hypervisor(parts, place), **shared) if compute else None
         if wiring is not None:
             wiring.setServiceParent(services)
@@ -116,6 +122,7 @@ def network_driver(parts: Parts, place: HostPlace) -> Any:
     from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 
     options = LinuxBridgeOptions(state=place.folder / "network", netns=place.netns,
-                                 public_bridge=place.public_bridge,
+                                 public_bridge=place.public_bridge, snat_range=section.snat_range,
+                                 tunnel_address=section.tunnel_address,
                                  floating_ranges=(parts.config.cloud.external_cidr,))
     return loading.make("stackd.networks", section.driver, INetworkDriver, parts.reactor, options)

@@ -14,8 +14,6 @@ from stackd.daemons.hosts import FAKE, HostPlace
 if TYPE_CHECKING:
     from stackd.drivers.networks.hostnet import HostNetOptions
 
-ROUTERS_GATEWAY = "100.64.0.1/16"
-
 
 def prepare(config: Config) -> HostPlace:
     """Ensure everything a real host needs is there; nothing for fake drivers."""
@@ -56,6 +54,7 @@ def host_net(config: Config) -> "HostNetOptions":
 
     mark = hashlib.sha256(str(Path(config.cloud.state).absolute()).encode()).hexdigest()[:6]
     floating = ipaddress.ip_network(config.cloud.external_cidr)
-    gateway = f"{floating[1]}/{floating.prefixlen}"
+    routers = ipaddress.ip_network(config.network.snat_range)
+    gateways = tuple(f"{network[1]}/{network.prefixlen}" for network in (floating, routers))
     return HostNetOptions(netns=config.network.netns or f"stackd-{mark}", public_bridge="stackd-pub",
-                          outside_link=f"sko-{mark}", uplink=f"sku-{mark}", gateways=(gateway, ROUTERS_GATEWAY))
+                          outside_link=f"sko-{mark}", uplink=f"sku-{mark}", gateways=gateways)

@@ -11,13 +11,18 @@ from stackd.model.wirings import FloatingWiring, GroupWiring, NetworkWiring, Por
 
 @frozen(kw_only=True)
 class Hello:
-    """A worker's first words: who it is and what its host can carry (compute workers only)."""
+    """A worker's first words: who it is and what its host can carry (compute workers only).
+
+    ``tunnel_address`` (network workers only) is where other hosts send the packets of tenant networks; empty means
+    that networks end at this host.
+    """
 
     host: str
     worker: str
     """``compute`` or ``network``."""
     zone: str = ""
     capacity: HostCapacity | None = None
+    tunnel_address: str = ""
 
 
 @frozen(kw_only=True)

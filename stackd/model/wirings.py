@@ -10,7 +10,11 @@ from stackd.model.networks import Subnet
 
 @frozen(kw_only=True)
 class NetworkWiring:
-    """A network this host takes part in: a bridge, DHCP and router advertisement for its subnets, SNAT."""
+    """A network this host takes part in: a bridge, DHCP and router advertisement for its subnets, SNAT.
+
+    ``peers`` are the tunnel addresses of the other hosts that take part, in order; ``segment`` is what tells the
+    network's packets from others' in a tunnel.
+    """
 
     id: str
     generation: int
@@ -18,6 +22,7 @@ class NetworkWiring:
     mtu: int
     segment: int = 0
     subnets: tuple[Subnet, ...] = ()
+    peers: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

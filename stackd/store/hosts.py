@@ -11,6 +11,7 @@ from stackd.model import kinds, wire
 from stackd.model.assignments import Hello
 from stackd.model.hosts import Host, HostCapacity, WorkerContact
 from stackd.model.ids import new_id
+from stackd.store import overlays
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import cloud, contacts, hosts
 from stackd.store.tables.instances import instances
@@ -43,6 +44,8 @@ def hello(tx: Transaction, said: Hello, ratios: Mapping[str, float]) -> int:
         _keep_capacity(tx, said, said.capacity, known is not None, ratios)
     elif known is None:
         _keep_capacity(tx, said, HostCapacity(vcpus=0, memory_mib=0, disk_gib=0), False, ratios)
+    if said.worker == "network":
+        _keep_tunnel_address(tx, said)
     mine = (contacts.c.host == said.host, contacts.c.worker == said.worker)
     # Raised before it is read: two who say hello at once get two sessions.
     raised = tx.execute(update(contacts).where(*mine).values(session=contacts.c.session + 1, last_seen=tx.now))
@@ -61,6 +64,13 @@ def _keep_capacity(tx: Transaction, said: Hello, capacity: HostCapacity, known: 
         tx.execute(update(hosts).where(hosts.c.name == said.host).values(**values))
     else:
         tx.execute(insert(hosts).values(id=new_id(), name=said.host, **values))
+
+
+def _keep_tunnel_address(tx: Transaction, said: Hello) -> None:
+    mine = hosts.c.name == said.host
+    if tx.execute(select(hosts.c.tunnel_address).where(mine)).scalar_one() != said.tunnel_address:
+        tx.execute(update(hosts).where(mine).values(tunnel_address=said.tunnel_address))
+        overlays.moved(tx, said.host)
 
 
 def seen(tx: Transaction, fetched: Iterable[tuple[str, str]]) -> None:

@@ -5,6 +5,7 @@ function runs a small constant number of statements.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from attrs import fields, frozen
@@ -15,7 +16,7 @@ from stackd.model import kinds, wire
 from stackd.model.assignments import PortReport
 from stackd.model.faults import Fault
 from stackd.model.networks import FixedIP, GroupName, Port, PortDesired, WiringState
-from stackd.store import addresses, allocation, groups, networks, stamps
+from stackd.store import addresses, allocation, groups, networks, overlays, stamps
 from stackd.store.allocation import PortAsk
 from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
@@ -127,12 +128,14 @@ def set_groups(tx: Transaction, port: Port, group_ids: Sequence[str]) -> None:
 def place(tx: Transaction, host_of: Mapping[str, str]) -> None:
     """The devices were placed: their ports stand on these hosts now, and so do what leads to them and their groups."""
     rows = [row for row in gathered(host_of, lambda some: tx.execute(
-        select(ports.c.id, ports.c.device_id, ports.c.host).where(ports.c.device_id.in_(some), _ALIVE)).all())
+        select(ports.c.id, ports.c.device_id, ports.c.host, ports.c.network_id)
+        .where(ports.c.device_id.in_(some), _ALIVE)).all())
         if row.host != host_of[row.device_id]]
     if not rows:
         return
     placed = {row.id: host_of[row.device_id] for row in rows}
-    _bind(tx, placed)
+    with overlays.watched(tx, {row.network_id for row in rows}, {row.host for row in rows} | set(placed.values())):
+        _bind(tx, placed)
     for row in rows:
         tx.stamp(row.host, kinds.PORT, [row.id])
         tx.stamp(placed[row.id], kinds.PORT, [row.id])
@@ -150,7 +153,8 @@ def release(tx: Transaction, device_ids: Iterable[str]) -> None:
     kept = [port for port in found if not port.delete_on_termination]
     if kept:
         _leave(tx, kept)
-        _bind(tx, {port.id: "" for port in kept}, device_id="", device_owner="", device_index=0, hostname="")
+        with _watched(tx, kept):
+            _bind(tx, {port.id: "" for port in kept}, device_id="", device_owner="", device_index=0, hostname="")
 
 
 def remove(tx: Transaction, many: Sequence[Port]) -> None:
@@ -162,7 +166,8 @@ def remove(tx: Transaction, many: Sequence[Port]) -> None:
     dying = {port.id: port.host for port in many if port.host}
     for some in chunks(dying):
         tx.execute(delete(port_groups).where(port_groups.c.port_id.in_(some)))
-    _bind(tx, dying, desired=PortDesired.DELETED.value)
+    with _watched(tx, many):
+        _bind(tx, dying, desired=PortDesired.DELETED.value)
 
 
 def observed(tx: Transaction, host: str, reports: Sequence[PortReport]) -> set[str]:
@@ -201,6 +206,10 @@ def _leave(tx: Transaction, many: Sequence[Port]) -> None:
     for port in many:
         tx.stamp(port.host, kinds.PORT, [port.id])
     groups.members_changed(tx, {group.id for port in many if port.host for group in port.groups})
+
+
+def _watched(tx: Transaction, many: Sequence[Port]) -> AbstractContextManager[None]:
+    return overlays.watched(tx, {port.network_id for port in many}, {port.host for port in many if port.host})
 
 
 def _bind(tx: Transaction, host_of_port: Mapping[str, str], **values: Any) -> None:

@@ -15,7 +15,7 @@ from stackd.model.groups import SecurityGroupRule
 from stackd.model.networks import Network, Port, PortDesired, Subnet
 from stackd.model.wirings import FloatingWiring, GroupWiring, NetworkWiring, PortWiring
 from stackd.rules import firewalls
-from stackd.store import addresses, groups, networks, ports, subnets
+from stackd.store import addresses, groups, networks, overlays, ports, subnets
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
 from stackd.store.tables import networks as tables
@@ -23,8 +23,9 @@ from stackd.store.tables import networks as tables
 MOST_KNOWN = 1000
 
 # A group with thousands of members is asked for by every host that has one, after each change: put it together once
-# per generation, which rises with each change of rules and members.
+# per generation, which rises with each change of rules and members. So it is with the hosts of a network.
 _known: dict[str, GroupWiring] = {}
+_known_peers: dict[str, tuple[int, Mapping[str, str]]] = {}
 
 
 def port_assignments(tx: Transaction, host: str, ids: Sequence[str]) -> tuple[PortAssignment, ...]:
@@ -38,10 +39,15 @@ def ports_for(tx: Transaction, asked: Sequence[tuple[str, Sequence[str]]]) -> li
     found = {port.id: port for port in ports.of_ids(tx, wanted)}
     hostnames = ports.hostnames(tx, wanted)
     nets = _network_wirings(tx, {port.network_id for port in found.values()})
-    return [tuple(PortAssignment(
-        id=port.id, generation=port.generation, network=nets[port.network_id],
-        wiring=_port_wiring(port, hostnames[port.id]) if _belongs(port, host) else None)
-        for port in (found[id] for id in ids if id in found)) for host, ids in asked]
+    peers = _peers(tx, nets.values())
+    told = []
+    for host, ids in asked:
+        mine = [found[id] for id in ids if id in found]
+        seen = {id: _seen_from(host, nets[id], peers[id]) for id in {port.network_id for port in mine}}
+        told.append(tuple(PortAssignment(
+            id=port.id, generation=port.generation, network=seen[port.network_id],
+            wiring=_port_wiring(port, hostnames[port.id]) if _belongs(port, host) else None) for port in mine))
+    return told
 
 
 def floating_assignments(tx: Transaction, host: str, ids: Sequence[str]) -> tuple[FloatingAssignment, ...]:
@@ -114,6 +120,26 @@ def _network_wirings(tx: Transaction, ids: Iterable[str]) -> Mapping[str, Networ
     for subnet in subnets.of_networks(tx, ids):
         of_network.setdefault(subnet.network_id, []).append(subnet)
     return {id: _network_wiring(network, of_network.get(id, [])) for id, network in networks.of_ids(tx, ids).items()}
+
+
+def _peers(tx: Transaction, nets: Iterable[NetworkWiring]) -> Mapping[str, Mapping[str, str]]:
+    """Network id -> its hosts -> their tunnel addresses."""
+    generations = {net.id: net.generation for net in nets}
+    known = {id: kept for id, generation in generations.items()
+             if (kept := _known_peers.get(id)) and kept[0] == generation}
+    unread = generations.keys() - known.keys()
+    read = overlays.of_networks(tx, unread) if unread else {}
+    fresh = {id: (generations[id], read.get(id, {})) for id in unread}
+    if len(_known_peers) > MOST_KNOWN:
+        _known_peers.clear()
+    _known_peers.update(fresh)
+    return {id: hosts for id, (_, hosts) in (known | fresh).items()}
+
+
+def _seen_from(host: str, net: NetworkWiring, peers: Mapping[str, str]) -> NetworkWiring:
+    """The network as this host is told of it: ``peers`` are the others."""
+    others = {address for name, address in peers.items() if name != host} - {peers.get(host)}
+    return evolve(net, peers=tuple(sorted(others))) if others else net
 
 
 def _network_wiring(network: Network, of_network: Sequence[Subnet]) -> NetworkWiring:

@@ -7,7 +7,7 @@ There is one key for the whole host, so whatever came together is applied togeth
 
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from stackd import errors
@@ -17,13 +17,14 @@ from stackd.model.assignments import (
     Assignments,
     FloatingAssignment,
     FloatingReport,
+    Hello,
     PortAssignment,
     PortReport,
 )
 from stackd.model.faults import Fault, FaultCode
 from stackd.model.networks import WiringState
-from stackd.model.wirings import GroupWiring, ObservedWiring, WiringChange
-from stackd.rules.plans.wiring import AssignedWiring, atoms, change_for, merged, seen_floating_ips, seen_ports
+from stackd.model.wirings import GroupWiring, NetworkWiring, ObservedWiring, WiringChange
+from stackd.rules.plans.wiring import AssignedWiring, atoms, change_for, merged, newest, seen_floating_ips, seen_ports
 from stackd.workers.endpoint import WorkerEndpoint
 from stackd.workers.worker import HostWorker
 
@@ -51,12 +52,14 @@ class NetworkWorker(HostWorker):
 
     kind = "network"
 
-    def __init__(self, *, driver: INetworkDriver, **shared: Any) -> None:
-        """``shared`` are the arguments of :class:`HostWorker`."""
+    def __init__(self, *, driver: INetworkDriver, tunnel_address: str = "", **shared: Any) -> None:
+        """``tunnel_address`` is the one the driver uses; ``shared`` are the arguments of :class:`HostWorker`."""
         super().__init__(**shared)
         self.driver = driver
         """The host's; the metadata service listens in its routers."""
+        self._tunnel_address = tunnel_address
         self._ports: dict[str, PortAssignment] = {}
+        self._networks: dict[str, NetworkWiring] = {}
         self._floating_ips: dict[str, FloatingAssignment] = {}
         self._groups: dict[str, GroupWiring] = {}
         self._at: dict[tuple[str, str], str] = {}
@@ -73,6 +76,10 @@ class NetworkWorker(HostWorker):
         """Wakes only."""
         return WorkerEndpoint(self.assigned.woken, {})
 
+    async def introduction(self) -> Hello:
+        """Who this worker is, and where its host's networks are reached."""
+        return evolve(await super().introduction(), tunnel_address=self._tunnel_address)
+
     async def held(self) -> tuple[str, ...]:
         """Every port wired on the host."""
         return tuple((await self.driver.observe()).ports)
@@ -82,7 +89,7 @@ class NetworkWorker(HostWorker):
     async def take(self, fetched: Assignments) -> None:
         """Keep the rows; look at the wiring when there are any."""
         if fetched.full:
-            for kept in (self._ports, self._floating_ips, self._groups, self._at):
+            for kept in (self._ports, self._networks, self._floating_ips, self._groups, self._at):
                 kept.clear()
         for port in fetched.ports:
             self._keep_port(port)
@@ -96,6 +103,9 @@ class NetworkWorker(HostWorker):
     def _keep_port(self, port: PortAssignment) -> None:
         self._drop_addresses(self._ports.get(port.id))
         self._ports[port.id] = port
+        if port.network is not None:
+            # One port's word is for all on its network: it stays the newest when that port goes.
+            self._networks.update(newest([port.network, *filter(None, [self._networks.get(port.network.id)])]))
         fault = self._faults.get(port.id)
         if fault is not None and fault.generation != port.generation:
             del self._faults[port.id]
@@ -133,7 +143,10 @@ class NetworkWorker(HostWorker):
 
     def _assigned(self) -> AssignedWiring:
         """What is assigned now, without ports that cannot be wired."""
+        needed = {one.network.id for one in self._ports.values() if one.network}
+        self._networks = {id: network for id, network in self._networks.items() if id in needed}
         return AssignedWiring(
+            networks=dict(self._networks),
             ports={id: one for id, one in self._ports.items() if id not in self._faults or one.wiring is None},
             floating_ips=dict(self._floating_ips), groups=dict(self._groups))
 

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from typing import Protocol
 
 import pytest_twisted
 from twisted.internet import reactor
@@ -38,10 +39,19 @@ def run(namespace: str, *argv: str, **changes: object) -> str:
                           **changes).stdout  # type: ignore[call-overload,no-any-return]
 
 
+class Plugboard(Protocol):
+    """A host that guests are plugged into."""
+
+    name: str
+    folder: Path
+    guests: "list[Guest]"
+
+
 class LiveBench:
     """A namespace that is the host, one that is the outside, and guests."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tunnel_address: str = "") -> None:
+        self.tunnel_address = tunnel_address
         self.name = f"nt{token_hex(3)}"
         self.outside = f"{self.name}out"
         self.folder = folder
@@ -56,7 +66,7 @@ class LiveBench:
     def driver(self, commands: Commands | None = None) -> LinuxBridge:
         """A new driver over the same host."""
         options = LinuxBridgeOptions(state=self.state, netns=self.name, public_bridge=self.host.public_bridge,
-                                     dns=("192.0.2.53",))
+                                     dns=("192.0.2.53",), tunnel_address=self.tunnel_address)
         self.drivers.append(LinuxBridge(reactor, options, commands))
         return self.drivers[-1]
 
@@ -66,14 +76,8 @@ class LiveBench:
         return self.guests[-1]
 
     def leftovers(self) -> str:
-        """What of a driver is still there: links, namespaces, tables, processes and files."""
-        links = [link["ifname"] for link in json.loads(run(self.name, "ip", "-j", "link"))
-                 if link["ifname"] not in ("lo", self.host.public_bridge, self.host.uplink)]
-        namespaces = [line for line in run("", "ip", "netns", "list").splitlines() if f"{self.name}-r-" in line]
-        servers = [line for line in run("", "ps", "-ww", "-eo", "args").splitlines()
-                   if line.startswith("dnsmasq") and str(self.state) in line]
-        files = [str(path) for path in self.state.rglob("*")] if self.state.exists() else []
-        return "\n".join([*links, *namespaces, *servers, run(self.name, "nft", "list", "ruleset"), *files]).strip()
+        """What of a driver is still there."""
+        return leftovers(self.name, self.state, (self.host.public_bridge, self.host.uplink))
 
     async def remove(self) -> str:
         """Remove everything the bench made; what the driver's own cleaning left behind."""
@@ -88,9 +92,25 @@ class LiveBench:
         return left + "".join(line for line in run("", "ip", "netns", "list").splitlines() if self.name in line)
 
 
+def leftovers(name: str, state: Path, kept: tuple[str, ...]) -> str:
+    """What of a driver is still there: links but those kept, namespaces, tables, processes and files."""
+    links = [link["ifname"] for link in json.loads(run(name, "ip", "-j", "link"))
+             if link["ifname"] not in ("lo", *kept)]
+    namespaces = [line for line in run("", "ip", "netns", "list").splitlines() if f"{name}-r-" in line]
+    servers = [line for line in run("", "ps", "-ww", "-eo", "args").splitlines()
+               if line.startswith("dnsmasq") and str(state) in line]
+    files = [str(path) for path in state.rglob("*")] if state.exists() else []
+    return "\n".join([*links, *namespaces, *servers, run(name, "nft", "list", "ruleset"), *files]).strip()
+
+
 def hosted(tmp_path: Path) -> Iterator[LiveBench]:
     """A host, and afterwards nothing of it; test modules make a fixture of it."""
-    made = LiveBench(tmp_path)
+    yield from hosted_with(tmp_path, "")
+
+
+def hosted_with(tmp_path: Path, tunnel_address: str) -> Iterator[LiveBench]:
+    """The same, with this end of tunnels."""
+    made = LiveBench(tmp_path, tunnel_address)
     try:
         yield made
     finally:
@@ -101,7 +121,7 @@ def hosted(tmp_path: Path) -> Iterator[LiveBench]:
 class Guest:
     """A namespace whose ``eth0`` is plugged into a bridge by a device named as the port's tap."""
 
-    def __init__(self, bench: LiveBench, port: PortWiring, bridge: str) -> None:
+    def __init__(self, bench: "Plugboard", port: PortWiring, bridge: str) -> None:
         self.name = f"{bench.name}g{len(bench.guests)}"
         self.host = bench.name
         self.port = port

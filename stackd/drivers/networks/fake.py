@@ -18,7 +18,9 @@ from stackd.model.wirings import GroupWiring, ObservedWiring, PortWiring, Wiring
 
 @mutable
 class FakeNetworkWorld(Book):
-    """One host as it really is; outlives every driver."""
+    """One host as it really is; outlives every driver. ``tunnel_address`` is where other hosts reach its networks."""
+
+    tunnel_address: str = ""
 
     def passes(self, source: str, target: str, protocol: str = "tcp", port: int = 22) -> bool:
         """Whether the first packet from ``source`` to ``target`` arrives.
@@ -36,6 +38,24 @@ class FakeNetworkWorld(Book):
         return bool(from_address and to_address) \
             and self._lets(sender, Direction.EGRESS, to_address, protocol, port) \
             and self._lets(receiver, Direction.INGRESS, from_address, protocol, port)
+
+    def reaches(self, port_id: str, other: "FakeNetworkWorld", other_port_id: str, protocol: str = "tcp",
+                port: int = 22) -> bool:
+        """Whether a packet of a port wired here comes to a port wired on another host, and the answer back.
+
+        Each host must know the other's tunnel for the network both ports are on; then the groups of both decide.
+        """
+        sender, receiver = self.ports.get(port_id), other.ports.get(other_port_id)
+        if sender is None or receiver is None or sender.network_id != receiver.network_id \
+                or not (self._leads(sender.network_id, other) and other._leads(sender.network_id, self)):
+            return False
+        family = _family(sender, receiver)
+        from_address, to_address = _address(sender, family), _address(receiver, family)
+        return bool(from_address and to_address) and self.lets_out(port_id, to_address, protocol, port) \
+            and other.lets_in(other_port_id, from_address, protocol, port)
+
+    def _leads(self, network_id: str, other: "FakeNetworkWorld") -> bool:
+        return bool(self.tunnel_address) and other.tunnel_address in self.networks[network_id].peers
 
     def lets_in(self, port_id: str, from_address: str, protocol: str = "tcp", port: int = 22) -> bool:
         """Whether a port wired here takes the first packet from an address, which may be on another host."""

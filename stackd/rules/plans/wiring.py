@@ -18,17 +18,21 @@ W = TypeVar("W", NetworkWiring, PortWiring, FloatingWiring, GroupWiring)
 
 @frozen(kw_only=True)
 class AssignedWiring:
-    """Everything the cloud has told the network worker of one host, by id."""
+    """Everything the cloud has told the network worker of one host, by id.
+
+    ``networks`` are the newest words about networks, which came with any port of theirs.
+    """
 
     ports: Mapping[str, PortAssignment] = field(factory=dict)
     floating_ips: Mapping[str, FloatingAssignment] = field(factory=dict)
     groups: Mapping[str, GroupWiring] = field(factory=dict)
+    networks: Mapping[str, NetworkWiring] = field(factory=dict)
 
 
 def change_for(assigned: AssignedWiring, observed: ObservedWiring) -> WiringChange:
     """What differs: to be wired, wired anew or removed."""
     wired = [one.wiring for one in assigned.ports.values() if one.wiring is not None]
-    networks = _needed_networks(assigned.ports.values())
+    networks = _needed_networks(assigned)
     groups = {id for port in wired for id in port.group_ids}
     change = WiringChange(
         networks=_stale(networks.values(), observed.networks),
@@ -79,15 +83,20 @@ def seen_floating_ips(assigned: AssignedWiring, observed: ObservedWiring) -> Ite
             yield FloatingReport(id=one.id, observed=WiringState.ABSENT, generation=one.generation)
 
 
-def _needed_networks(ports: Iterable[PortAssignment]) -> dict[str, NetworkWiring]:
-    """The networks ports are to be wired on; of several words about one, the newest."""
-    needed: dict[str, NetworkWiring] = {}
-    for one in ports:
-        network = one.network
-        if one.wiring is not None and network is not None and (
-                network.id not in needed or needed[network.id].generation < network.generation):
-            needed[network.id] = network
-    return needed
+def newest(words: Iterable[NetworkWiring]) -> dict[str, NetworkWiring]:
+    """Of several words about a network, the newest."""
+    found: dict[str, NetworkWiring] = {}
+    for network in words:
+        if network.id not in found or found[network.id].generation < network.generation:
+            found[network.id] = network
+    return found
+
+
+def _needed_networks(assigned: AssignedWiring) -> dict[str, NetworkWiring]:
+    """The networks ports are to be wired on."""
+    needed = {one.wiring.network_id for one in assigned.ports.values() if one.wiring}
+    words = [one.network for one in assigned.ports.values() if one.network]
+    return {id: network for id, network in newest([*assigned.networks.values(), *words]).items() if id in needed}
 
 
 def _stale(wanted: Iterable[W], standing: Mapping[str, int]) -> tuple[W, ...]:

@@ -46,6 +46,7 @@ hosts = Table(
     Column("used_disk_gib", BigInteger, nullable=False, default=0),
     Column("instances", Integer, nullable=False, default=0),
     Column("version", BigInteger, nullable=False, default=0),
+    Column("tunnel_address", String(45), nullable=False, default="", server_default=""),
 )
 """``vcpus``, ``memory_mib`` and ``disk_gib`` are what may be claimed, over-commitment included."""
 

@@ -41,7 +41,7 @@ def network_of(cidr: str = "10.0.0.0/24", gateway: str = "10.0.0.1", **changes: 
     subnet = Subnet(id=new_id(), project_id="p", network_id=id, name="s", cidr=cidr, gateway_ip=gateway,
                     ip_version=6 if ":" in cidr else 4)
     return NetworkWiring(**{"id": id, "generation": 1, "bridge": bridge_name(id), "mtu": 1450, "subnets": (subnet,),
-                            **changes})
+                            "segment": int(id[:6], 16) or 1, **changes})
 
 
 def port_of(network: NetworkWiring, number: int = 5, **changes: Any) -> PortWiring:
@@ -135,6 +135,18 @@ class NetworkContract:
         assert observed.ports == {change.ports[0].id: 3}
         assert observed.networks == shown(change).networks
         assert observed.floating_ips == shown(change).floating_ips
+
+    @awaiting
+    async def test_peers(self, bench: Bench) -> None:
+        """Peers come, are told twice, change and go; a rebuilt driver observes the network each time, ports as ever."""
+        change, driver = small_cloud(), bench.driver()
+        await driver.apply(change)
+        for generation, peers in enumerate((("192.0.2.2", "192.0.2.3"), ("192.0.2.3", "192.0.2.4"), ()), 2):
+            network = evolve(change.networks[0], generation=generation, peers=peers)
+            await driver.apply(WiringChange(networks=(network,)))
+            await bench.driver().apply(WiringChange(networks=(network,)))
+            observed = await bench.driver().observe()
+            assert observed == evolve(shown(change), networks={network.id: generation})
 
     @awaiting
     async def test_remove_twice(self, bench: Bench) -> None:

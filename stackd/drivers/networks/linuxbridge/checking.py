@@ -39,6 +39,11 @@ def check_network(network: NetworkWiring) -> None:
     _match(_ID, network.id, "network id")
     if network.bridge != bridge_name(network.id):
         raise PermanentFailure(f"{network.bridge!r} is not the bridge of network {network.id}.")
+    if not 0 <= network.segment < 2**24:
+        raise PermanentFailure(f"Segment {network.segment} of network {network.id} does not fit into 24 bits.")
+    for peer in network.peers:
+        if _parse(ip_address, peer, "tunnel address").version != 4:
+            raise PermanentFailure(f"Tunnel addresses are IPv4, {peer} is not.")
     for subnet in network.subnets:
         _match(_ID, subnet.id, "subnet id")
         _parse(ip_network, subnet.cidr, "subnet")

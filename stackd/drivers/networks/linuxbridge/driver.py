@@ -7,6 +7,8 @@ kept in the state folder, then made true from there; doing it again completes wh
 ::
 
     tap --- bridge === veth === router namespace === veth === public bridge --- outside
+               |
+             VXLAN --- other hosts that have ports of the network
 """
 
 import re
@@ -27,6 +29,7 @@ from stackd.drivers.networks.linuxbridge.hostrules import HostPlan, render_host,
 from stackd.drivers.networks.linuxbridge.links import Links
 from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 from stackd.drivers.networks.linuxbridge.routerrules import RouterPlan, render_router
+from stackd.drivers.networks.linuxbridge.tunnels import Tunnel, Tunnels
 from stackd.drivers.networks.namespaces import announce, listening_socket, namespace_identity
 from stackd.drivers.threaded import awaitable
 from stackd.errors import PermanentFailure, TransientFailure
@@ -92,16 +95,18 @@ class BlockingLinuxBridge:
         self._options = options
         self._folder = Folder(options.state)
         self._links = Links(commands, options)
+        self._tunnels = Tunnels(commands, options)
         self._dnsmasq = Dnsmasq(commands, options.dns)
 
     def observe(self) -> ObservedWiring:
         """Networks whose devices, rules and DHCP server stand, and in them what the rulesets' comments tell."""
         links = self.commands.links(self.commands.netns)
         host = {family: self._comments(self.commands.netns, family) for family in ("bridge", "inet")}
+        tunnels = self._tunnels.standing()
         filtering = self._links.filtering()
         found: dict[str, dict[str, int]] = {"network": {}, "floating": {}}
         for network in self._folder.book.networks.values():
-            if self._stands(network, links):
+            if self._stands(network, links, tunnels):
                 router = self._comments(self._links.router(network.id), "inet")
                 found["network"].update(router["network"])
                 found["floating"].update(router["floating"])
@@ -124,6 +129,7 @@ class BlockingLinuxBridge:
         networks = [self._folder.book.networks[id] for id in sorted(touched) if id in self._folder.book.networks]
         for network in networks:
             self._links.ensure(network, self._number(network), self._floating_of(network))
+            self._tunnels.ensure(network)
         self.commands.host("nft", "-f", "-", feed=self._host_rules())
         for network in networks:
             self._serve(network)
@@ -154,8 +160,8 @@ class BlockingLinuxBridge:
         """The networks in the state folder."""
         return tuple(self._folder.book.networks)
 
-    def _stands(self, network: NetworkWiring, links: dict[str, Any]) -> bool:
-        return self._links.complete(network.id, links) and \
+    def _stands(self, network: NetworkWiring, links: dict[str, Any], tunnels: dict[str, Tunnel]) -> bool:
+        return self._links.complete(network.id, links) and self._tunnels.complete(network, tunnels) and \
             (not served(network)
              or self._dnsmasq.serves(self._folder.dhcp(network.id), self._links.router(network.id)))
 
@@ -184,7 +190,8 @@ class BlockingLinuxBridge:
         book, numbers = self._folder.book, self._folder.numbers
         return render_host(HostPlan(
             networks=[(numbers["networks"][network.id], network) for network in book.networks.values()],
-            ports=[(numbers["ports"][port.id], port) for port in book.ports.values()], groups=book.groups))
+            ports=[(numbers["ports"][port.id], port) for port in book.ports.values()], groups=book.groups,
+            tunnel_address=self._options.tunnel_address))
 
     def _serve(self, network: NetworkWiring) -> None:
         router = self._links.router(network.id)

@@ -2,7 +2,8 @@
 
 A frame meets, in this order::
 
-    bridge incoming   by the bridge port it came in: is it who it says (MAC, ARP, IP)? mark := sender
+    bridge incoming   by the bridge port it came in: is it who it says (MAC, ARP, IP)? mark := sender; what came
+                      from another host was looked at there
     inet zone         by the bridge: a connection tracking zone of its own, so equal prefixes stay apart
     inet leaving      by the mark: established, or one of the sender's groups lets it leave
     bridge outgoing   mark := receiver, by the bridge port it goes out
@@ -20,6 +21,7 @@ from attrs import frozen
 
 from stackd.drivers.networks.linuxbridge import names
 from stackd.drivers.networks.linuxbridge.grouprules import chain_name, render_group
+from stackd.drivers.networks.linuxbridge.tunnelrules import render_tunnel, render_underlay, tunnelled
 from stackd.model.groups import Direction
 from stackd.model.wirings import GroupWiring, NetworkWiring, PortWiring
 
@@ -38,6 +40,7 @@ class HostPlan:
     networks: Sequence[tuple[int, NetworkWiring]]
     ports: Sequence[tuple[int, PortWiring]]
     groups: Mapping[str, GroupWiring]
+    tunnel_address: str = ""
 
 
 def render_host(plan: HostPlan) -> str:
@@ -62,22 +65,29 @@ def link_local(mac: str) -> str:
 
 def _bridge(plan: HostPlan) -> list[str]:
     routers = [names.inside_link(network.id) for _, network in plan.networks]
-    known = [*routers, *(port.tap for _, port in plan.ports)]
+    tunnels = {number: names.tunnel_link(network.id)
+               for number, network in tunnelled(plan.networks, plan.tunnel_address)}
+    known = [*routers, *tunnels.values(), *(port.tap for _, port in plan.ports)]
     if not known:
         return []
     senders = [f'"{port.tap}" : jump guard_{number}' for number, port in plan.ports]
     marks = [f'"{port.tap}" : {_mark(number, port):#x}' for number, port in plan.ports]
     senders += [f'"{router}" : jump unguarded' for router in routers]
-    marks += [f'"{router}" : {names.OPEN_MARK:#x}' for router in routers]
+    senders += [f'"{tunnel}" : jump from_tunnel_{number}' for number, tunnel in tunnels.items()]
+    marks += [f'"{link}" : {names.OPEN_MARK:#x}' for link in (*routers, *tunnels.values())]
     lines = ["set known {", "type ifname", f"elements = {_quoted(known)}", "}",
              "chain unguarded {", f"meta mark set {names.OPEN_MARK:#x}", "}"]
     for number, port in plan.ports:
         lines += _guard(number, port)
+    for number, network in tunnelled(plan.networks, plan.tunnel_address):
+        lines += render_tunnel(number, network, plan.tunnel_address)
+    leaving = ", ".join(f'"{tunnel}" : jump to_tunnel_{number}' for number, tunnel in tunnels.items())
     return [*lines,
             "chain incoming {", "type filter hook prerouting priority -300; policy accept;",
             f"iifname vmap {{ {', '.join(senders)} }}", "}",
             "chain outgoing {", "type filter hook forward priority -300; policy accept;",
-            "iifname @known meta mark set 0", f"meta mark set oifname map {{ {', '.join(marks)} }}", "}",
+            "iifname @known meta mark set 0", *([f"oifname vmap {{ {leaving} }}"] if leaving else []),
+            f"meta mark set oifname map {{ {', '.join(marks)} }}", "}",
             # The bridges carry no address, but a host answers ARP for any of its own ones on every link.
             "chain local {", "type filter hook input priority -300; policy accept;", "iifname @known drop", "}"]
 
@@ -124,6 +134,7 @@ def _inet(plan: HostPlan) -> list[str]:
     zones = [f'"{network.bridge}" : {number}' for number, network in plan.networks]
     lines += ["set bridges {", "type ifname", f"elements = {_quoted(network.bridge for _, network in plan.networks)}",
               "}"]
+    lines += render_underlay(tunnelled(plan.networks, plan.tunnel_address), plan.tunnel_address)
     filtered = [(number, port) for number, port in plan.ports if port.port_security]
     for number, port in filtered:
         lines += _filters(number, port, plan.groups)

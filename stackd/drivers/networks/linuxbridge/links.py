@@ -57,7 +57,8 @@ class Links:
     def remove(self, network_id: str) -> None:
         """Remove the network's devices; none of them needs to be there."""
         links = self._commands.links(self._commands.netns) if self.host_exists() else {}
-        ours = (names.inside_link(network_id), names.public_link(network_id), bridge_name(network_id))
+        ours = (names.inside_link(network_id), names.public_link(network_id),
+                names.tunnel_link(network_id), bridge_name(network_id))
         self._commands.batch(self._commands.netns, [f"link del {name}" for name in ours if name in links])
         router = self.router(network_id)
         if namespace_identity(router) is not None:
@@ -68,7 +69,8 @@ class Links:
         joined = {names.inside_link(network_id): bridge_name(network_id)}
         if self._options.public_bridge:
             joined[names.public_link(network_id)] = self._options.public_bridge
-        return bridge_name(network_id) in links and \
+        severed = not self._options.tunnel_address and names.tunnel_link(network_id) in links
+        return bridge_name(network_id) in links and not severed and \
             all(links.get(link, {}).get("master") == bridge for link, bridge in joined.items())
 
     def marked(self) -> frozenset[str]:
@@ -100,6 +102,8 @@ class Links:
     def _host_lines(self, network: NetworkWiring, router: str, links: frozenset[str],
                     inner_links: frozenset[str]) -> list[str]:
         lines = []
+        if not self._options.tunnel_address and names.tunnel_link(network.id) in links:
+            lines.append(f"link del {names.tunnel_link(network.id)}")
         if network.bridge not in links:
             lines.append(f"link add {network.bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
         lines.append(f'link set {network.bridge} alias "{self._alias}" addrgenmode none mtu {network.mtu} up')
@@ -121,11 +125,14 @@ class Links:
     def _router_lines(self, network: NetworkWiring, held: set[tuple[str, str]],
                       wanted: set[tuple[str, str]]) -> list[str]:
         lines = ["link set lo up",
-                 f"link set {names.INSIDE} address {names.router_mac(network.id)} mtu {network.mtu} up"]
+                 f"link set {names.INSIDE} address {self._router_mac(network.id)} mtu {network.mtu} up"]
         lines += [f"addr del {address} dev {device}" for device, address in sorted(held - wanted)]
         lines += [f"addr add {address} dev {device}{' nodad' if ':' in address else ''}"
                   for device, address in sorted(wanted - held)]
         return lines + self._outside()
+
+    def _router_mac(self, network_id: str) -> str:
+        return names.router_mac(network_id, self._options.tunnel_address)
 
     def _addresses(self, network: NetworkWiring, number: int,
                    floating_ips: Iterable[FloatingWiring]) -> set[tuple[str, str]]:

@@ -13,6 +13,7 @@ class LinuxBridgeOptions:
     that leads outside; empty means no outside: no SNAT and no floating addresses. Each router takes one address of
     ``snat_range`` for its guests' traffic to the outside, whose first address is the outside's own. Addresses in
     ``floating_ranges`` are reached directly on the public bridge. ``dns`` serves subnets that name no resolver.
+    ``tunnel_address`` is this host's end of the tunnels to other hosts, an IPv4 address; empty means no tunnels.
     """
 
     state: Path = field(converter=Path)
@@ -21,3 +22,4 @@ class LinuxBridgeOptions:
     snat_range: str = "100.64.0.0/16"
     floating_ranges: tuple[str, ...] = ("203.0.113.0/24",)
     dns: tuple[str, ...] = ()
+    tunnel_address: str = ""

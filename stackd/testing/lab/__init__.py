@@ -1,0 +1,1 @@
+"""A lab: several hosts on one machine, as network namespaces joined by a fabric."""
