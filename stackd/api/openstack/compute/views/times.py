@@ -1,4 +1,4 @@
-"""Times as Nova writes them; by ``isoformat``, which takes a fifth of what ``strftime`` does."""
+"""Times as Nova writes them; ``isoformat`` is quicker than ``strftime``, and a page has thousands of them."""
 
 from datetime import UTC, datetime
 
