@@ -30,6 +30,7 @@ class HostPlace:
 
     folder: Path
     libvirt_uri: str = "qemu:///system"
+    qemu_logs: str = "/var/log/libvirt/qemu"
     netns: str = ""
     public_bridge: str = ""
 
@@ -109,7 +110,8 @@ def hypervisor(parts: Parts, place: HostPlace) -> Any:
     if section.driver == "libvirt":
         from stackd.drivers.hypervisors.libvirt import LibvirtOptions
 
-        options = {"uri": place.libvirt_uri, "options": LibvirtOptions(virt_type=section.virt_type)}
+        options = {"uri": place.libvirt_uri, "options": LibvirtOptions(
+            virt_type=section.virt_type, qemu_logs=place.qemu_logs)}
     return loading.make("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images,
                         place.folder / "compute", **options)
 

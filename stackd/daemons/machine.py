@@ -27,7 +27,7 @@ def prepare(config: Config) -> HostPlace:
     hostnet.prepare(options)
     libvirtd = PrivateLibvirtd(folder / "v", namespace=options.netns, cache=folder / "cache")
     libvirtd.start()
-    return HostPlace(folder=folder, libvirt_uri=libvirtd.uri, netns=options.netns,
+    return HostPlace(folder=folder, libvirt_uri=libvirtd.uri, qemu_logs=str(libvirtd.qemu_logs), netns=options.netns,
                      public_bridge=options.public_bridge)
 
 

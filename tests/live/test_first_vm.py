@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,11 @@ def boots(cloud: RealCloud, uuid: str) -> int:
 def nothing_left(cloud: RealCloud, uuid: str, macs: list[str]) -> None:
     """No guest, device, rule, lease, disk or row of the instance."""
     bare = uuid.replace("-", "")
-    wait("the host let go of it", lambda: not cloud.traces(bare) and not any(map(cloud.traces, macs)) or None, 60)
+    left: list[str] = []
+    deadline = time.monotonic() + 60
+    while left := [f"{word} in {place}" for word in (bare, *macs) for place in cloud.traces(word)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(1)
     assert bare not in {id.replace("-", "") for id in cloud.guests()}
     assert list(cloud.sdk().network.ports(device_id=uuid)) == []
     assert cloud.explain(uuid)["waits_for"] == "nothing"

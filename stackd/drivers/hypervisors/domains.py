@@ -28,6 +28,7 @@ from stackd.drivers.hypervisors.guestxml import (
     parse_marks,
 )
 from stackd.errors import TransientFailure
+from stackd.model.devices import domain_name
 from stackd.model.guests import Guest, GuestSpec
 from stackd.model.hosts import HostCapacity
 from stackd.model.ids import dashed
@@ -81,12 +82,16 @@ class IDomains(Interface):
 class Domains:
     """The domains of one libvirtd that carry our mark."""
 
-    def __init__(self, connection: Connection, folders: GuestFolders, folder: Path,
+    def __init__(self, connection: Connection, folders: GuestFolders, folder: Path, logs: Path,
                  seconds: Callable[[], float] = time.time) -> None:
-        """``folder`` is where the disks are, for its free space; ``seconds`` gives epoch seconds."""
+        """``folder`` is where the disks are, for its free space; ``seconds`` gives epoch seconds.
+
+        ``logs`` is where libvirtd writes what QEMU says, a file for each guest, which it never removes itself.
+        """
         self._connection = connection
         self._folders = folders
         self._folder = folder
+        self._logs = logs
         self._seconds = seconds
 
     def measure(self) -> HostCapacity:
@@ -180,6 +185,7 @@ class Domains:
         self._with_domain(id, verb)
         try:
             self._folders.remove(id)
+            (self._logs / f"{domain_name(id)}.log").unlink(missing_ok=True)
         except OSError as error:
             raise TransientFailure(f"The files of guest {id} could not be removed: {error}") from error
 

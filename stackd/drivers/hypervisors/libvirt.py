@@ -39,6 +39,7 @@ class LibvirtOptions:
 
     ``cpu_ratio`` and ``memory_ratio`` are how often a core and a byte are given out; ``reserved_memory_mib`` stays
     with the host. ``console_bytes`` bounds each console's files, looked after each ``console_seconds``.
+    ``qemu_logs`` is where libvirtd keeps what QEMU says.
     """
 
     virt_type: str = "auto"
@@ -49,6 +50,7 @@ class LibvirtOptions:
     reserved_memory_mib: int = 512
     console_bytes: int = 1024 * 1024
     console_seconds: float = 10.0
+    qemu_logs: str = "/var/log/libvirt/qemu"
     threads: int = 8
 
 
@@ -67,7 +69,8 @@ class LibvirtHypervisor:
         self._reactor = reactor
         self._pool = ThreadPool(1, self._options.threads, name="libvirt")
         folders = GuestFolders(folder / "guests", self._options.console_bytes)
-        self._domains: Any = awaitable(IDomains, Domains(Connection(uri), folders, folder), reactor, self._pool)
+        self._domains: Any = awaitable(IDomains, Domains(
+            Connection(uri), folders, folder, Path(self._options.qemu_logs)), reactor, self._pool)
         self._cache = ImageCache(folder / "images", images, self._in_thread)
         self._machine: Machine | None = None
         self._choosing = DeferredLock()

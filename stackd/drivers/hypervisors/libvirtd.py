@@ -89,6 +89,11 @@ class PrivateLibvirtd:
         """Where libvirt clients connect to it."""
         return f"qemu+unix:///system?socket={self._socket}"
 
+    @property
+    def qemu_logs(self) -> Path:
+        """Where it keeps what QEMU says, a file for each guest."""
+        return self._folder / "log/qemu"
+
     def running(self) -> bool:
         """Whether the process of the pid file lives and is ours."""
         return self._pid() is not None
