@@ -197,6 +197,7 @@ class InstanceQuery:
     """SQL's LIKE, with a backslash before letters that mean themselves."""
     reservation_within: tuple[str, str] | None = None
     zone: str | None = None
+    """Where it is, or where it is wanted while it is nowhere."""
     key_name: str | None = None
     user_id: str | None = None
     locked: bool | None = None

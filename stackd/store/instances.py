@@ -227,7 +227,10 @@ def _time_conditions(query: InstanceQuery) -> Iterable[ColumnElement[bool]]:
 
 def _words_conditions(query: InstanceQuery) -> Iterable[ColumnElement[bool]]:
     column = instances.c
-    for name in ("zone", "key_name", "user_id", "locked"):
+    if query.zone is not None:
+        wanted = and_(column.zone == "", column.zone_wanted == query.zone)
+        yield or_(column.zone == query.zone, wanted)
+    for name in ("key_name", "user_id", "locked"):
         if (value := getattr(query, name)) is not None:
             yield column[name] == value
     if query.name_like is not None:

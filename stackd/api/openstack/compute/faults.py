@@ -14,10 +14,11 @@ _ID = re.compile(r"\b[0-9a-f]{32}\b")
 def render(error: errors.StackdError) -> tuple[int, dict[str, Any]]:
     """Status and body."""
     status, name = faults.status_and_name(error)
-    return status, {name: {"code": status, "message": _written(error)}}
+    return status, {name: {"code": status, "message": written(error)}}
 
 
-def _written(error: errors.StackdError) -> str:
+def written(error: errors.StackdError) -> str:
+    """The words of an error, ids dashed."""
     if getattr(error, "kind", "") not in _DASHED:
         return str(error)
     return _ID.sub(lambda match: ids.dashed(match[0]), str(error))

@@ -82,10 +82,7 @@ def _wanted(call: Call, flavor: Flavor) -> bool:
 
 
 def _least(call: Call, name: str) -> int:
-    text = call.arg(name) or "0"
-    if not (text.isascii() and text.isdigit()):
-        raise errors.InvalidValue(name, f"'{text}' is no number of 0 or more")
-    return int(text)
+    return call.number(name, 0)
 
 
 def _public(call: Call) -> bool | None:

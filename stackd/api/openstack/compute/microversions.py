@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 LOWEST: Version = (2, 1)
 HIGHEST: Version = (2, 74)
 NEW_NAME, OLD_NAME = "OpenStack-API-Version", "X-OpenStack-Nova-API-Version"
-_NUMBER = re.compile(r"([1-9][0-9]*)\.([1-9][0-9]*|0)")
+_NUMBER = re.compile(r"([1-9][0-9]{0,8})\.([1-9][0-9]{0,8}|0)")
 
 
 def text_of(version: Version) -> str:

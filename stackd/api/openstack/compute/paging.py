@@ -15,12 +15,7 @@ ABSENT = "None"
 
 def limit_of(call: Call) -> int:
     """How many the request wants at most; raises ``InvalidValue``."""
-    text = call.arg("limit")
-    if text is None:
-        return MAX_LIMIT
-    if not (text.isascii() and text.isdigit()):
-        raise errors.InvalidValue("limit", f"'{text}' is no number of 0 or more")
-    return min(int(text), MAX_LIMIT)
+    return min(call.number("limit", MAX_LIMIT), MAX_LIMIT)
 
 
 def page(call: Call, items: Sequence[T], id_of: Callable[[T], str]) -> tuple[Sequence[T], bool]:

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from stackd import errors
+from stackd.api.openstack.compute import faults
 from stackd.api.openstack.compute.launching import launch_request
 from stackd.api.openstack.compute.microversions import Version
 from stackd.api.openstack.compute.paging import following
@@ -35,7 +36,7 @@ class Servers(Operations):
             made = await self.cloud.instances.launch(call.caller, launch_request(call.caller, body))
         except errors.NotFound as error:
             # What is not there is a fault of the body, not of the path.
-            raise errors.BadRequest(error.message) from error
+            raise errors.BadRequest(faults.written(error)) from error
         if true(body.get("return_reservation_id")):
             return Answer({"reservation_id": views.reservation_id(made.id)}, 202)
         shown = views.created(made.instances[0], call, body.get("adminPass") or ids.new_id()[:12])

@@ -6,7 +6,7 @@ TEXT: Schema = {"type": "string", "maxLength": 255}
 OPTIONAL_TEXT: Schema = {"type": ["string", "null"], "maxLength": 255}
 NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^\S(.*\S)?\Z"}
 FLAG: Schema = {"enum": [True, False, "True", "False", "true", "false", "1", "0", "on", "off", "yes", "no"]}
-COUNT: Schema = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[1-9][0-9]*$"}]}
+COUNT: Schema = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"}]}
 LIMIT: Schema = {"anyOf": [{"type": "integer", "minimum": -1, "maximum": 2**31 - 1},
                            {"type": "string", "pattern": "^(-1|[0-9]{1,9})$"}]}
 UUID: Schema = {"type": "string", "pattern": "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$"}
