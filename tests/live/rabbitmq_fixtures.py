@@ -32,7 +32,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from stackd.bus.amqp.bus import AmqpBus
+from stackd.bus.amqp.bus import AmqpBus, admit_all
+from stackd.bus.amqp.serving import Admit
 from stackd.bus.amqp.settings import AmqpSettings
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -229,12 +230,13 @@ class Buses:
 
     def __init__(self, broker: RabbitMq) -> None:
         self._broker = broker
-        self._settings = evolve(SETTINGS, prefix=f"test-{secrets.token_hex(4)}")
+        self.prefix = f"test-{secrets.token_hex(4)}"
         self._made: list[AmqpBus] = []
 
-    def add(self, *urls: str, **settings: Any) -> AmqpBus:
+    def add(self, *urls: str, admit: Admit = admit_all, **settings: Any) -> AmqpBus:
         """One more."""
-        bus = AmqpBus(reactor, urls or [self._broker.url], evolve(self._settings, **settings))
+        bus = AmqpBus(reactor, urls or [self._broker.url], evolve(SETTINGS, prefix=self.prefix, **settings),
+                      admit=admit)
         bus.startService()
         self._made.append(bus)
         return bus

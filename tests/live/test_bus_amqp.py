@@ -1,10 +1,12 @@
 """The AMQP bus keeps the contract of every bus over a real broker."""
 
+import json
 from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
+from txamqp.content import Content
 
 from stackd import errors
 from stackd.bus.amqp.bus import AmqpBus
@@ -192,3 +194,68 @@ async def test_without_a_broker_messages_wait_and_are_bounded(buses: Buses) -> N
             await call
     with pytest.raises(errors.OutcomeUnknown, match="0.2 s"):
         await bus.report("conductor", {})
+
+
+HOST = "stackd-host-h1"
+OWN = r"(compute|network)@h1\.(calls|wakes)"
+
+
+def confine(broker: RabbitMq, prefix: str) -> str:
+    """Make the user of host h1, who may do what a host must and little else; its URL."""
+    about = {"user": HOST, "vhost": "/"}
+    definitions = broker.folder / "definitions.json"
+    definitions.write_text(json.dumps({
+        "users": [{"name": HOST, "password": "secret", "tags": []}],
+        "permissions": [{**about, "configure": rf"^{prefix}\.{OWN}$", "read": rf"^{prefix}(\.{OWN})?$",
+                         "write": rf"^({prefix}(\.{OWN})?|amq\.default)$"}],
+        "topic_permissions": [{**about, "exchange": prefix, "read": rf"^{prefix}\.{OWN}$",
+                               "write": rf"^{prefix}\.conductor\.(reports|calls)$"}]}))
+    broker.control("import_definitions", str(definitions))
+    return broker.url.replace("guest:guest", f"{HOST}:secret")
+
+
+def own_words_only(user: str, address: str, word: str, body: dict[str, Any]) -> None:
+    """A conductor that lets hosts speak for themselves."""
+    if user != "guest" and user != f"stackd-host-{body.get('host')}":
+        raise errors.NotAllowed(f"{user} may not speak for {body.get('host')}.")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_host_is_confined(buses: Buses, rabbitmq: RabbitMq, lost_failures: list[Any]) -> None:
+    url = confine(rabbitmq, buses.prefix)
+    conductor, endpoint, worker = buses.add(admit=own_words_only), ListeningEndpoint(), ListeningEndpoint()
+    await conductor.serve("conductor", endpoint)
+    host = buses.add(url, kept=())
+    await soon(begun(host.serve("compute@h1", worker)))
+    conductor.wake("compute@h1", {})
+    assert await soon(worker.wakes.get()) == {}
+    assert await conductor.call("compute@h1", "echo", {"n": 1}) == {"n": 1}
+    assert await host.call("conductor", "echo", {"host": "h1"}) == {"host": "h1"}
+    await host.report("conductor", {"host": "h1"})
+    assert await soon(endpoint.reports.get()) == {"host": "h1"}
+    with pytest.raises(errors.NotAllowed, match="may not speak for h2"):
+        await host.call("conductor", "echo", {"host": "h2"})
+    await host.report("conductor", {"host": "h2"})
+    while not (letters := await conductor.set_aside()):
+        await after(0.05)
+    assert [letter.body for letter in letters] == [{"host": "h2"}]
+    assert not endpoint.reports.pending
+    assert [event["log_failure"].type for event in lost_failures] == [errors.NotAllowed]
+    lost_failures.clear()
+    await refused_to_host(host)
+
+
+async def refused_to_host(host: AmqpBus) -> None:
+    """A host can neither ask other hosts, nor serve as one, nor claim to be somebody."""
+    with pytest.raises(errors.OutcomeUnknown):
+        await host.call("compute@h2", "echo", {}, 5.0)
+    serving = begun(host.serve("compute@h2", ListeningEndpoint()))
+    await after(0.5)
+    assert not serving.called
+    channel = host._connection.client.new_channel()
+    await channel.channel_open()
+    closed: Deferred[Any] = Deferred()
+    channel.on_close = closed.callback
+    channel.basic_publish(exchange=host._names.exchange, routing_key=host._names.reports("conductor"),
+                          content=Content(b"{}", properties={"user-id": "guest"}))
+    assert "user_id property set to 'guest'" in str(await soon(closed))

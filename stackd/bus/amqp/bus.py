@@ -23,7 +23,7 @@ from stackd.bus.amqp import envelope
 from stackd.bus.amqp.calling import Calling
 from stackd.bus.amqp.connection import AmqpConnection
 from stackd.bus.amqp.reporting import Reporting
-from stackd.bus.amqp.serving import AmqpSubscription
+from stackd.bus.amqp.serving import Admit, AmqpSubscription
 from stackd.bus.amqp.settings import AmqpSettings, Broker
 from stackd.bus.amqp.topology import Names
 from stackd.bus.amqp.waking import Waking
@@ -45,18 +45,26 @@ class DeadLetter:
     body: Body
 
 
+def admit_all(user: str, address: str, word: str, body: Body) -> None:
+    """Everybody may say everything: for a broker that only daemons of the control plane can reach."""
+
+
 @implementer(IMessageBus)
 class AmqpBus(Service):
     """One process' connection to the cloud's brokers."""
 
     def __init__(self, reactor: Any, urls: Iterable[str] = (LOCAL,), settings: AmqpSettings | None = None,
-                 randomness: random.Random | None = None) -> None:
-        """``urls`` are of brokers of one cluster, tried in turn; raises ``BadConfiguration``."""
+                 randomness: random.Random | None = None, admit: Admit = admit_all) -> None:
+        """``urls`` are of brokers of one cluster, tried in turn; raises ``BadConfiguration``.
+
+        ``admit`` is asked before a report or call reaches an endpoint served here.
+        """
         brokers = tuple(map(Broker.parse, urls))
         if not brokers:
             raise errors.BadConfiguration("The bus has no broker.", remedy="Name at least one URL.")
         self._settings = settings or AmqpSettings()
         self._clock = reactor
+        self._admit = admit
         self._names = Names(self._settings)
         client_name = f"{sys.argv[0].rpartition('/')[2]} on {socket.gethostname()}"
         self._connection = AmqpConnection(reactor, brokers, self._settings, randomness or random.SystemRandom(),
@@ -123,7 +131,8 @@ class AmqpBus(Service):
     async def serve(self, address: str, endpoint: IEndpoint) -> AmqpSubscription:
         """Take messages for the address; returns when a broker is reached and sends them."""
         self._names.check(address)
-        subscription = AmqpSubscription(self._connection, self._calling, self._names, self._clock, address, endpoint)
+        subscription = AmqpSubscription(self._connection, self._calling, self._names, self._clock, address, endpoint,
+                                        self._admit)
         await subscription.begun()
         return subscription
 

@@ -80,7 +80,8 @@ class Calling:
             return
         asked.sent = True
         # What nobody took by then the broker throws away.
-        content.properties["expiration"] = str(max(1, int((deadline - self._clock.seconds()) * 1000)))
+        left = max(1, int((deadline - self._clock.seconds()) * 1000))
+        content.properties |= {"expiration": str(left), "user-id": channel.client.user}
         channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.calls(asked.address),
                               mandatory=True, content=content)
 
@@ -131,4 +132,5 @@ class Calling:
 
     def wake(self, channel: WireChannel, address: str, content: Content) -> None:
         """Publish a wake that goes nowhere when nobody serves."""
+        content.properties["user-id"] = channel.client.user
         channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.wakes(address), content=content)

@@ -71,7 +71,7 @@ class Reporting:
         if sending.taken.called:
             return
         number = self._number + 1
-        sending.content.properties["message-id"] = str(number)
+        sending.content.properties |= {"message-id": str(number), "user-id": channel.client.user}
         channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.reports(sending.address),
                               mandatory=True, content=sending.content)
         self._number = number

@@ -5,6 +5,7 @@ tried again, and the broker sends no more than fit; what fails otherwise is set 
 dies the broker gives what it held to others. A call is begun once at most.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,10 +20,13 @@ from stackd.bus.amqp.calling import Calling
 from stackd.bus.amqp.connection import AmqpConnection
 from stackd.bus.amqp.topology import Consumer, Names, Queue, Topology
 from stackd.bus.amqp.wire import WireChannel
-from stackd.interfaces.bus import IEndpoint, ISubscription
+from stackd.interfaces.bus import Body, IEndpoint, ISubscription
 from stackd.interfaces.clock import Clock
 
 _log = Logger()
+Admit = Callable[[str, str, str, Body], None]
+"""(user, address, ``report`` or the method of a call, body): raises ``NotAllowed`` for what this user of the broker may
+not say. The broker vouches for the user; it is empty where the sender gave none. Wakes say nothing that could harm."""
 _LOOK_AGAIN = envelope.dump(envelope.Wake())
 
 
@@ -31,7 +35,7 @@ class AmqpSubscription:
     """One endpoint at one address."""
 
     def __init__(self, connection: AmqpConnection, calling: Calling, names: Names, clock: Clock, address: str,
-                 endpoint: IEndpoint) -> None:
+                 endpoint: IEndpoint, admit: Admit) -> None:
         """Serves from when the broker has taken the consumers; :meth:`begun` waits for that."""
         self._names = names
         self._settings = names.settings
@@ -39,6 +43,7 @@ class AmqpSubscription:
         self._clock = clock
         self._address = address
         self._endpoint = endpoint
+        self._admit = admit
         self._running = 0
         self._idle: Deferred[None] | None = None
         self._stopped = False
@@ -146,6 +151,7 @@ class AmqpSubscription:
         self._begun()
         try:
             report = envelope.load(envelope.Report, message.content.body)
+            self._admit(_user(message), self._address, "report", report.body)
             if await self._applied(channel, report):
                 self._acknowledge(channel, message)
         except Exception:
@@ -196,6 +202,7 @@ class AmqpSubscription:
         try:
             call = envelope.load(envelope.Call, message.content.body)
             method = call.method
+            self._admit(_user(message), self._address, method, call.body)
             reply = envelope.dump(envelope.Reply(ok=await self._answer(call, message.redelivered)))
         except errors.StackdError as error:
             reply = envelope.dump_failure(error)
@@ -220,3 +227,8 @@ class AmqpSubscription:
         if method is None:
             raise errors.NotSupported(f"{self._address} does not know the call {call.method}.")
         return await method(call.body)
+
+
+def _user(message: Message) -> str:
+    """Who sent it: the broker lets nobody claim to be another."""
+    return str(message.content.properties.get("user-id", ""))

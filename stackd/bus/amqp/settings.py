@@ -55,7 +55,8 @@ class AmqpSettings:
     backoff_most: float = 15.0
 
     kept: tuple[str, ...] = ("conductor", "scheduler")
-    """Addresses whose queues of reports this process declares; a process that may not declare them names none."""
+    """Addresses whose queues of reports this process declares, with the exchanges; a host, whose user may not declare
+    them, names none."""
     quorum: bool | None = None
     """Whether kept reports are replicated; None: where the broker offers it."""
     delivery_limit: int = 20

@@ -127,7 +127,9 @@ class Names:
         return "@" not in address
 
     def exchanges(self) -> tuple[Exchange, ...]:
-        """All of them."""
+        """Those this process declares: all, or none."""
+        if not self.settings.kept:
+            return ()
         return Exchange(name=self.exchange), Exchange(name=self.dead, type="fanout")
 
     def dead_queue(self) -> Queue:

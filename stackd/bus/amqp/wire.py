@@ -159,6 +159,7 @@ class WireClient(AMQClient):  # type: ignore[misc]
         self.delegate = delegate
         delegate.client = self
         self.vhost = vhost
+        self.user = ""
         self.heartbeatInterval = heartbeat
         self.clock = clock
         self.channelFactory = type("Channel", (self.channelClass, SPEC.klass), {})
@@ -195,7 +196,7 @@ class WireClient(AMQClient):  # type: ignore[misc]
 
     async def authenticate(self, username: str, password: str) -> None:
         """Log in and open the virtual host; raises ``Closed``, with the broker's words where it gave some."""
-        self.mechanism, self.locale = "PLAIN", "en_US"
+        self.user, self.mechanism, self.locale = username, "PLAIN", "en_US"
         self.response = f"\0{username}\0{password}"
         await self.started.wait()
         await self.channel(0).connection_open(self.vhost)
