@@ -33,6 +33,8 @@ from stackd.store.database import Database, Transaction
 CONSOLE_LIMIT = 65536
 CONSOLE_TIMEOUT = 10.0
 Change = Callable[[Instance, float], Instance]
+Words = Mapping[str, Any]
+"""What no worker acts on, by column."""
 
 
 class Instances:
@@ -56,17 +58,18 @@ class Instances:
         project_id = query.project_id if query.all_projects else caller.project_id
         return await self._database.read(instances.listed, query, project_id, page)
 
-    async def get(self, caller: Caller, id: str) -> InstanceView:
-        """One instance that has not ended."""
+    async def get(self, caller: Caller, id: str, ended: bool = False) -> InstanceView:
+        """One instance; one that has ended only where ``ended`` ones are wanted too."""
         policy.demand(caller, READER, "show instances")
-        found = await self._database.read(instances.listed, InstanceQuery(ids=(id,)), _scope(caller), PageRequest())
+        query = InstanceQuery(ids=(id,), ended_since=0.0 if ended else None)
+        found = await self._database.read(instances.listed, query, _scope(caller), PageRequest())
         for view in found:
             return view
         raise errors.NotFound(kinds.INSTANCE, id)
 
     async def events(self, caller: Caller, id: str) -> tuple[Event, ...]:
-        """The history of an instance, newest first."""
-        await self.get(caller, id)
+        """The history of an instance, newest first, also when it has ended."""
+        await self.get(caller, id, ended=True)
         return await self._database.read(events.of_resource, id)
 
     async def user_data(self, caller: Caller, id: str) -> bytes:
@@ -79,30 +82,34 @@ class Instances:
         """Change the name, the description or the addresses to be shown; None leaves them."""
         given = {"name": name, "description": description, "access_ipv4": access_ipv4, "access_ipv6": access_ipv6}
         words = {key: value for key, value in given.items() if value is not None}
-        return await self._change_words(caller, id, lambda metadata: metadata, words)
+        return await self._change_words(caller, id, lambda instance: words)
 
-    async def label(self, caller: Caller, id: str, labels: Sequence[str]) -> InstanceView:
-        """Give it these labels in place of those it has; raises ``InvalidValue``."""
-        launching.check_labels(labels)
-        return await self._change_words(caller, id, lambda metadata: metadata, {"labels": list(labels)})
+    async def label(self, caller: Caller, id: str,
+                    change: Callable[[tuple[str, ...]], Sequence[str]]) -> InstanceView:
+        """Give it the labels that ``change`` makes of those it has; raises ``InvalidValue``."""
+        def labelled(instance: Instance) -> Words:
+            labels = list(change(instance.labels))
+            launching.check_labels(labels)
+            return {"labels": labels}
+
+        return await self._change_words(caller, id, labelled)
 
     async def lock(self, caller: Caller, id: str, locked: bool, reason: str = "") -> InstanceView:
         """Let nobody but admins act on it, or everybody again who may."""
         words = {"locked": locked, "lock_reason": reason if locked else ""}
-        return await self._change_words(caller, id, lambda metadata: metadata, words,
-                                        action="lock" if locked else "unlock")
+        return await self._change_words(caller, id, lambda instance: words, action="lock" if locked else "unlock")
 
     async def set_metadata(self, caller: Caller, id: str, entries: Mapping[str, str],
                            replace: bool = False) -> InstanceView:
         """Add or change entries; with ``replace`` the others go."""
         launching.check_metadata(entries)
-        return await self._change_words(
-            caller, id, lambda metadata: dict(entries) if replace else {**metadata, **entries}, {})
+        return await self._change_words(caller, id, lambda instance: {
+            "metadata": {**({} if replace else instance.metadata), **entries}})
 
     async def delete_metadata(self, caller: Caller, id: str, keys: Sequence[str]) -> InstanceView:
         """Remove entries; those that are not there are no error."""
-        return await self._change_words(
-            caller, id, lambda metadata: {key: metadata[key] for key in metadata if key not in keys}, {})
+        return await self._change_words(caller, id, lambda instance: {
+            "metadata": {key: value for key, value in instance.metadata.items() if key not in keys}})
 
     async def terminate(self, caller: Caller, ids: Sequence[str], dry_run: bool = False) -> tuple[StateChange, ...]:
         """Desire them deleted; terminating again succeeds again."""
@@ -141,10 +148,10 @@ class Instances:
         policy.demand(caller, MEMBER, f"{action} instances")
         return await self._database.write(_act, caller, tuple(dict.fromkeys(ids)), action, change, dry_run)
 
-    async def _change_words(self, caller: Caller, id: str, change: Callable[[dict[str, str]], dict[str, str]],
-                            words: Mapping[str, Any], action: str = "update") -> InstanceView:
+    async def _change_words(self, caller: Caller, id: str, change: Callable[[Instance], Words],
+                            action: str = "update") -> InstanceView:
         policy.demand(caller, MEMBER, "change instances")
-        return await self._database.write(_change_words, caller, id, change, words, action)
+        return await self._database.write(_change_words, caller, id, change, action)
 
 
 def _scope(caller: Caller) -> str | None:
@@ -192,14 +199,14 @@ def _save(tx: Transaction, caller: Caller, action: str, changed: Sequence[Instan
         before={"desired": found[one.id].desired.value}, after={"desired": one.desired.value}) for one in changed])
 
 
-def _change_words(tx: Transaction, caller: Caller, id: str, change: Callable[[dict[str, str]], dict[str, str]],
-                  words: Mapping[str, Any], action: str) -> InstanceView:
+def _change_words(tx: Transaction, caller: Caller, id: str, change: Callable[[Instance], Words],
+                  action: str) -> InstanceView:
     instance = instances.owned(tx, _scope(caller), [id])[id]
     if instance.ended_at is not None:
         raise errors.NotFound(kinds.INSTANCE, id)
-    metadata = change(dict(instance.metadata))
-    instances.demand_metadata_quota(tx, instance.project_id, metadata)
-    instances.change_words(tx, id, metadata, **words)
+    words = {"metadata": dict(instance.metadata), **change(instance)}
+    instances.demand_metadata_quota(tx, instance.project_id, words["metadata"])
+    instances.change_words(tx, id, **words)
     tx.stamp(instance.host, kinds.INSTANCE, [id])
     events.record(tx, kinds.INSTANCE, id, instance.project_id, action, caller.user_id, caller.request_id,
                   instance.generation)

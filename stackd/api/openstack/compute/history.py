@@ -9,6 +9,7 @@ from stackd.api.openstack.compute.times import moment_of
 from stackd.api.openstack.compute.views import history as views
 from stackd.api.openstack.http import Answer, Call
 
+AFTER_DELETION = (2, 21)
 EVENTS_FOR_ALL = (2, 51)
 PAGED = (2, 58)
 BEFORE = (2, 66)
@@ -47,5 +48,5 @@ class History(Operations):
 
     async def _actions(self, call: Call, id: str) -> list[views.Action]:
         own = instance_key(id)
-        seen = await self.cloud.instances.get(call.caller, own)
+        seen = await self.cloud.instances.get(call.caller, own, ended=call.version >= AFTER_DELETION)
         return views.actions_of(seen.instance, await self.cloud.instances.events(call.caller, own))

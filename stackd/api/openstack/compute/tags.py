@@ -22,14 +22,14 @@ class Tags(Operations):
     @offered(schemas.TAGS, since=TAGGED)
     async def replace_tags(self, call: Call, id: str) -> Answer:
         """These and no others."""
-        changed = await self.cloud.instances.label(call.caller, instance_key(id), call.body["tags"])
+        changed = await self.cloud.instances.label(call.caller, instance_key(id), lambda held: call.body["tags"])
         return Answer({"tags": list(changed.instance.labels)})
 
     @app.route("/v2.1/servers/<id>/tags", methods=["DELETE"])
     @offered(since=TAGGED)
     async def delete_tags(self, call: Call, id: str) -> Answer:
         """All away."""
-        await self.cloud.instances.label(call.caller, instance_key(id), ())
+        await self.cloud.instances.label(call.caller, instance_key(id), lambda held: ())
         return Answer(None, 204)
 
     @app.route("/v2.1/servers/<id>/tags/<tag>", methods=["GET"])
@@ -43,20 +43,18 @@ class Tags(Operations):
     @offered(since=TAGGED)
     async def add_tag(self, call: Call, id: str, tag: str) -> Answer:
         """One more; one that is there is no error."""
-        held = await self._tags(call, id)
-        if tag in held:
+        if tag in await self._tags(call, id):
             return Answer(None, 204)
-        await self.cloud.instances.label(call.caller, instance_key(id), (*held, tag))
+        await self.cloud.instances.label(call.caller, instance_key(id), lambda held: list(dict.fromkeys((*held, tag))))
         return Answer(None, 201, {"Location": call.base + call.path})
 
     @app.route("/v2.1/servers/<id>/tags/<tag>", methods=["DELETE"])
     @offered(since=TAGGED)
     async def delete_tag(self, call: Call, id: str, tag: str) -> Answer:
         """One away."""
-        held = await self._tags(call, id)
-        _demand(held, tag)
-        left = [each for each in held if each != tag]
-        await self.cloud.instances.label(call.caller, instance_key(id), left)
+        _demand(await self._tags(call, id), tag)
+        await self.cloud.instances.label(call.caller, instance_key(id),
+                                         lambda held: [each for each in held if each != tag])
         return Answer(None, 204)
 
     async def _tags(self, call: Call, id: str) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ class Nova:
         self.callers = {"member": self.cloud.caller, "admin": self.cloud.admin,
                         "reader": evolve(self.cloud.caller, roles=frozenset({"reader"})),
                         "stranger": evolve(self.cloud.stranger(other), user_id=new_id())}
-        self.site = Resource()
+        self.site = Resource()  # type: ignore[no-untyped-call]
         self.site.putChild(b"compute", ComputeService(TokensAreNames(self.callers), self.cloud.core).resource())
 
     def ask(self, method: str, path: str, body: Any = None, who: str = "member", version: str | None = LATEST,
@@ -89,7 +89,7 @@ class Nova:
         if version:
             sent["OpenStack-API-Version"] = f"compute {version}"
         content = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
-        stub = StubTreq(self.site)
+        stub: Any = StubTreq(self.site)  # type: ignore[no-untyped-call]
         outcome: list[Any] = []
 
         async def request() -> Answered:

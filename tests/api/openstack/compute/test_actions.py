@@ -35,7 +35,8 @@ def test_what_a_state_permits(nova: Nova, state: str, name: str, body: Any, stat
 def test_bodies_of_actions_name_one(nova: Nova) -> None:
     """Not none, not two."""
     id = nova.create()["id"]
-    for body in ({}, {"os-start": None, "os-stop": None}, [], None):
+    wrong: tuple[Any, ...] = ({}, {"os-start": None, "os-stop": None}, [], None)
+    for body in wrong:
         assert nova.ask("POST", f"/servers/{id}/action", body).status == 400
     assert not KNOWN_ELSEWHERE & set(ACTIONS)
 
@@ -91,12 +92,13 @@ def test_metadata(nova: Nova) -> None:
     assert nova.ask("DELETE", f"{path}/a").status == 204
     assert nova.ask("GET", path).body == {"metadata": {"b": "3"}}
     assert nova.ask("PUT", path, {"metadata": {"c": "4"}}).body == {"metadata": {"c": "4"}}
-    for method, where, body, status in (
+    steps: tuple[tuple[str, str, Any, int], ...] = (
             ("GET", "/x", None, 404), ("DELETE", "/x", None, 404), ("PUT", "/x", {"meta": {"y": "1"}}, 400),
             ("PUT", "/x", {"meta": {"x": "1", "y": "1"}}, 400), ("PUT", "/x", {"meta": {}}, 400),
             ("POST", "", {"metadata": {"a": 1}}, 400), ("POST", "", {"metadata": {"": "1"}}, 400),
             ("POST", "", {"metadata": {"a": "1" * 256}}, 400), ("POST", "", {}, 400),
-            ("POST", "", {"metadata": {f"k{n}": "" for n in range(129)}}, 403)):
+            ("POST", "", {"metadata": {f"k{n}": "" for n in range(129)}}, 403))
+    for method, where, body, status in steps:
         assert nova.ask(method, path + where, body).status == status, (method, where, body)
 
 
@@ -139,6 +141,11 @@ def test_history(nova: Nova) -> None:
     following = page["links"][0]["href"].partition("/v2.1")[2]
     assert [action["action"] for action in nova.ask("GET", following).body["instanceActions"]] == ["create"]
     assert len(nova.ask("GET", f"{path}?limit=1", version="2.57").body["instanceActions"]) == 2
+    nova.ask("DELETE", f"/servers/{id}")
+    nova.cloud.until(lambda: nova.ask("GET", f"/servers/{id}").status == 404)
+    assert nova.ask("GET", path, version="2.21").body["instanceActions"][0]["action"] == "delete"
+    assert nova.ask("GET", path, version="2.20").status == 404
+    assert nova.ask("GET", path, who="stranger").status == 404
 
 
 def test_addresses(nova: Nova) -> None:

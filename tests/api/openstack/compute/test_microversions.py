@@ -85,7 +85,7 @@ def test_fields_of_servers_appear_with_their_version(nova: Nova) -> None:
 ])
 def test_fields_of_a_creation(nova: Nova, version: str, field: str, value: Any, status: int) -> None:
     """A field is refused before it existed and after it was gone."""
-    networks = {"networks": "auto"} if version >= "2.37" else {"networks": []}
+    networks: dict[str, Any] = {"networks": "auto"} if version >= "2.37" else {"networks": []}
     body = {"name": "web", "imageRef": nova.image, "flavorRef": "1", **networks, field: value}
     assert nova.ask("POST", "/servers", {"server": body}, "admin", version).status == status
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tempest.lib.api_schema.response import compute
-from tempest.lib.common import jsonschema_validator as validator
+from tempest.lib.api_schema.response import compute  # type: ignore[import-untyped]
+from tempest.lib.common import jsonschema_validator as validator  # type: ignore[import-untyped]
 
 from stackd.api.openstack.compute.microversions import HIGHEST, Version
 from tests.api.openstack.compute.conftest import Answered, Nova
