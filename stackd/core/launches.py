@@ -172,7 +172,9 @@ def _public_key(tx: Transaction, caller: Caller, name: str | None) -> str:
 
 
 def _group_ids(tx: Transaction, caller: Caller, refs: Sequence[str]) -> tuple[str, ...]:
-    return tuple(group.id for group in groups.resolve(tx, caller.project_id, refs))
+    # Clients write an id with its dashes where a name may stand too.
+    plain = [ids.parse_uuid(ref) or ref for ref in refs]
+    return tuple(group.id for group in groups.resolve(tx, caller.project_id, plain))
 
 
 def _demand_networks(tx: Transaction, caller: Caller, wanted: Sequence[NetworkRequest]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from stackd import errors
 from stackd.drivers.hypervisors.fake import FakeOptions
+from stackd.model import ids
 from stackd.model.faults import Steady, Transition
 from stackd.model.groups import Direction, RuleRequest
 from stackd.model.hosts import HostCapacity
@@ -169,6 +170,33 @@ def test_members_of_a_group_reach_each_other_across_hosts(cloud: MemoryCloud) ->
     cloud.until(lambda: not wiring.lets_in(second.id, first.fixed_ips[0].address, "tcp", 80))
 
 
+def test_guests_of_a_network_reach_each_other_across_hosts(cloud: MemoryCloud) -> None:
+    one, two = (running(cloud, name=name, zone=zone) for name, zone in (("a", "us-east-1a"), ("b", "us-east-1b")))
+    first, second = port(cloud, one), port(cloud, two)
+    here, there = cloud.host(first.host).wiring, cloud.host(second.host).wiring
+    cloud.until(lambda: here.reaches(first.id, there, second.id) and there.reaches(second.id, here, first.id))
+    third = running(cloud, name="c", zone="us-east-1b")
+    cloud.run(cloud.core.instances.terminate(cloud.caller, [two]))
+    reach(cloud, two, Steady.DELETED)
+    cloud.advance(5)
+    assert here.reaches(first.id, there, port(cloud, third).id), "one more of the network is still there"
+    cloud.run(cloud.core.instances.terminate(cloud.caller, [third]))
+    reach(cloud, third, Steady.DELETED)
+    cloud.until(lambda: here.networks[first.network_id].peers == ())
+
+
+def test_tenants_do_not_learn_of_each_others_hosts(cloud: MemoryCloud) -> None:
+    project = cloud.run(cloud.identity.projects.create(cloud.admin, "other"))
+    mine = port(cloud, running(cloud, zone="us-east-1a"))
+    request = LaunchRequest(image_id=cloud.image.id, flavor_id="t2.nano", name="b", zone="us-east-1b")
+    made = cloud.run(cloud.core.instances.launch(cloud.stranger(project), request))
+    reach(cloud, made.instances[0].instance.id, Steady.ACTIVE)
+    cloud.advance(5)
+    worlds = [host.wiring for host in cloud.hosts]
+    assert [network.peers for world in worlds for network in world.networks.values()] == [(), ()]
+    assert mine.network_id in worlds[0].networks
+
+
 def test_no_room_is_a_fault_that_says_why() -> None:
     small = FakeOptions(capacity=HostCapacity(vcpus=64, memory_mib=256, disk_gib=100))
     cloud = MemoryCloud(options=small).start()
@@ -272,3 +300,12 @@ def test_the_ports_of_a_launch_count() -> None:
     assert len(launch(cloud, max_count=5)) == 3
     with pytest.raises(errors.QuotaExceeded, match="ports"):
         launch(cloud)
+
+
+def test_groups_are_named_by_name_or_by_id_in_either_form(cloud: MemoryCloud) -> None:
+    made = cloud.run(cloud.core.groups.create(cloud.caller, "web", "for the web"))
+    for ref in ("web", made.id, ids.dashed(made.id)):
+        id = launch(cloud, group_ids=(ref,))[0].id
+        assert [group.id for group in port(cloud, id).groups] == [made.id]
+    with pytest.raises(errors.NotFound):
+        launch(cloud, group_ids=("no-such-group",))
