@@ -83,6 +83,7 @@ class RabbitMq:
         self.certificate = folder / "certificate.pem"
         write_certificate(self.certificate)
         self._dist_port = free_port()
+        self._names_port = free_port()
         self._name = f"stackd-{secrets.token_hex(4)}@localhost"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -118,6 +119,14 @@ class RabbitMq:
         """As by a power cut."""
         self._signal(signal.SIGKILL)
         self._end(10.0)
+
+    def end(self) -> None:
+        """It was never there: also Erlang's name server, which it started, goes."""
+        self.thaw()
+        self.kill()
+        subprocess.run(["epmd", "-port", str(self._names_port), "-kill"], check=False, capture_output=True, timeout=10,
+                       env=self._environment())
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def wipe(self) -> None:
         """Forget all queues and messages of the stopped broker."""
@@ -164,6 +173,7 @@ class RabbitMq:
             "RABBITMQ_LOG_BASE": str(self.folder / "log"), "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
             "RABBITMQ_DIST_PORT": str(self._dist_port), "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null", "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(self._names_port),
             # Two busy cores are shared with the tests.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"}
 
@@ -184,9 +194,7 @@ def private_broker() -> Iterator[RabbitMq]:
         broker.start()
         yield broker
     finally:
-        broker.thaw()
-        broker.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        broker.end()
 
 
 _shared = contextlib.ExitStack()

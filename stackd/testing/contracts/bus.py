@@ -219,3 +219,62 @@ class BusContract:
         assert await self.settled(gatherResults([answer, stopped])) == ["late", None]
         with pytest.raises(errors.NoSuchTarget):
             await self.run(bus.call("conductor", "echo", {}))
+
+    @pytest_twisted.ensureDeferred
+    async def test_any_json_arrives_as_it_was(self, bus: IMessageBus) -> None:
+        """Other alphabets, large texts, nothing and numbers, both as a report and there and back in a call."""
+        endpoint = ListeningEndpoint()
+        await self.run(bus.serve("conductor", endpoint))
+        body = {"größe": "zwölf ☃ \U0001f600", "text": "x" * 200_000 + "ü" * 100_000, "none": None, "yes": True,
+                "large": 2**53, "real": -0.5, "list": [[], {}, ""]}
+        assert await self.run(bus.call("conductor", "echo", body)) == body
+        await self.run(bus.report("conductor", body))
+        assert await self.settled(endpoint.reports.get()) == body
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_slow_call_holds_up_no_other(self, bus: IMessageBus) -> None:
+        """Nor reports; and each caller gets its own answer."""
+        endpoint = ListeningEndpoint()
+        await self.run(bus.serve("conductor", endpoint))
+        slow = Deferred.fromCoroutine(bus.call("conductor", "silence", {}))
+        answers = await self.settled(gatherResults([
+            Deferred.fromCoroutine(bus.call("conductor", "echo", {"n": n})) for n in range(20)]))
+        assert answers == [{"n": n} for n in range(20)]
+        await self.run(bus.report("conductor", {}))
+        await self.settled(endpoint.reports.get())
+        assert not slow.called
+        endpoint.silenced[0].callback(None)
+        assert await self.settled(slow) == "late"
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_report_that_is_refused_holds_up_no_other(self, bus: IMessageBus) -> None:
+        """The others are applied meanwhile, and it is applied in the end."""
+        endpoint = ListeningEndpoint(refuse=1)
+        await self.run(bus.serve("conductor", endpoint))
+        for n in range(5):
+            await self.run(bus.report("conductor", {"n": n}))
+        assert sorted([(await self.settled(endpoint.reports.get()))["n"] for _ in range(5)]) == list(range(5))
+
+    @pytest_twisted.ensureDeferred
+    async def test_whatever_collapses_the_last_wake_arrives(self, bus: IMessageBus) -> None:
+        """A wake sent after the endpoint was woken wakes it again."""
+        endpoint = ListeningEndpoint()
+        await self.run(bus.serve("scheduler", endpoint))
+        for _ in range(3):
+            for _ in range(100):
+                bus.wake("scheduler", {})
+            assert await self.settled(endpoint.wakes.get()) == {}
+            assert len(endpoint.wakes.pending) < 100
+            endpoint.wakes.pending.clear()
+
+    @pytest_twisted.ensureDeferred
+    async def test_who_stopped_may_come_back(self, bus: IMessageBus) -> None:
+        """What was reported meanwhile was kept."""
+        first, second = ListeningEndpoint(), ListeningEndpoint()
+        subscription: ISubscription = await self.run(bus.serve("conductor", first))
+        await self.run(subscription.stop())
+        await self.run(bus.report("conductor", {"n": 1}))
+        await self.run(bus.serve("conductor", second))
+        assert await self.settled(second.reports.get()) == {"n": 1}
+        assert await self.run(bus.call("conductor", "echo", {"n": 2})) == {"n": 2}
+        assert not first.reports.pending
