@@ -7,6 +7,7 @@ away and built anew at any moment while the database, the bus and the hosts' wor
 from collections.abc import AsyncIterator, Callable, Coroutine
 from copy import copy
 from functools import partial
+from ipaddress import IPv4Address
 from random import Random
 from typing import Any, TypeVar
 
@@ -52,18 +53,19 @@ from stackd.workers.settings import WorkerSettings
 T = TypeVar("T")
 EPOCH = 1_700_000_000.0
 REBUILD_SECONDS = 1.0
+UNDERLAY = IPv4Address("10.77.0.0")
 ZONES = ("us-east-1a", "us-east-1b")
 
 
 class MemoryHost:
     """A host of the cloud: two worlds that outlive the workers that care for them."""
 
-    def __init__(self, clock: Clock, name: str, zone: str, options: FakeOptions) -> None:
-        """The workers are daemons of the cloud."""
+    def __init__(self, clock: Clock, name: str, zone: str, options: FakeOptions, tunnel_address: str = "") -> None:
+        """The workers are daemons of the cloud; hosts with a ``tunnel_address`` reach each other's networks."""
         self.name = name
         self.zone = zone
         self.guests = FakeWorld(clock, options)
-        self.wiring = FakeNetworkWorld()
+        self.wiring = FakeNetworkWorld(tunnel_address=tunnel_address)
 
 
 class MemoryCloud:
@@ -93,7 +95,7 @@ class MemoryCloud:
             hasher=PasswordHasher.from_parameters(CHEAPEST), on_new_project=[_new_project])
         self._bootstrap(registry, content)
         self.hosts = [MemoryHost(self.clock, f"host-{index + 1}", ZONES[index % len(ZONES)],
-                                 options or FakeOptions()) for index in range(hosts)]
+                                 options or FakeOptions(), str(UNDERLAY + index + 1)) for index in range(hosts)]
         self._builders: dict[str, Callable[[Life], Service]] = {
             "conductor": self._conductor, "scheduler": self._scheduler}
         for host in self.hosts:
@@ -124,7 +126,8 @@ class MemoryCloud:
         return ComputeWorker(hypervisor=life.gate(driver, "hypervisor"), **self._shared(host, life))
 
     def _network(self, host: MemoryHost, life: Life) -> Service:
-        return NetworkWorker(driver=life.gate(FakeNetwork(host.wiring), "network"), **self._shared(host, life))
+        return NetworkWorker(driver=life.gate(FakeNetwork(host.wiring), "network"),
+                             tunnel_address=host.wiring.tunnel_address, **self._shared(host, life))
 
     def _shared(self, host: MemoryHost, life: Life) -> dict[str, Any]:
         bus = life.gate(self.bus, "bus")

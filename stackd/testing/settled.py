@@ -55,10 +55,25 @@ def _wiring(cloud: MemoryCloud, found: Iterable[Instance]) -> None:
     assert not [address for address, times in taken.items() if times > 1], "an address is held twice"
     real = [(id, host.name) for host in cloud.hosts for id in host.wiring.ports]
     assert sorted(real) == sorted((port.id, port.host) for port in held if port.host), "wiring and ports differ"
+    _tunnels(cloud, held)
     floating = cloud.run(cloud.database.read(addresses.find, None))
     led = [(id, host.name) for host in cloud.hosts for id in host.wiring.floating_ips]
     assert sorted(led) == sorted((one.id, one.host) for one in floating if one.port_id and one.host), \
         "floating addresses are not answered for exactly where their ports are"
+
+
+def _tunnels(cloud: MemoryCloud, held: Iterable[Port]) -> None:
+    """Every host of a network knows the tunnels of all its other hosts, and of nobody else."""
+    tunnels = {host.name: host.wiring.tunnel_address for host in cloud.hosts}
+    on: dict[str, set[str]] = {}
+    for port in held:
+        if port.host:
+            on.setdefault(port.network_id, set()).add(port.host)
+    for network_id, names in on.items():
+        for name in names:
+            known = cloud.host(name).wiring.networks[network_id].peers
+            assert known == tuple(sorted(tunnels[other] for other in names - {name} if tunnels[name])), \
+                f"{name} does not know its peers on {network_id}"
 
 
 def _counts(cloud: MemoryCloud, found: Iterable[Instance]) -> None:

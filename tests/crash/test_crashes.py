@@ -19,6 +19,8 @@ from stackd.workers.settings import WorkerSettings
 PATIENCE = 240.0
 SECOND_LOOK = 70.0
 DAEMONS = ("compute@host-1", "network@host-1", "conductor", "scheduler")
+WIRERS = ("network@host-1", "network@host-2", "conductor", "scheduler")
+"""Who has to do with networks that reach across hosts."""
 Step = Callable[[MemoryCloud, str], None]
 
 
@@ -29,6 +31,7 @@ class Scenario:
     before: tuple[Step, ...]
     action: Step
     then: Step = lambda cloud, id: None
+    daemons: tuple[str, ...] = DAEMONS
 
 
 def act(verb: str, *arguments: object) -> Step:
@@ -57,6 +60,18 @@ def open_ssh(cloud: MemoryCloud, id: str) -> None:
         RuleRequest(direction=Direction.INGRESS, protocol="tcp", port_min=22, port_max=22)]))
 
 
+def neighbour(cloud: MemoryCloud, id: str) -> None:
+    """A second instance on the same network, on the other host."""
+    cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
+        image_id=cloud.image.id, flavor_id="t2.nano", name="neighbour", zone="us-east-1b")))
+
+
+def neighbour_leaves(cloud: MemoryCloud, id: str) -> None:
+    """The other instance goes."""
+    others = [one.id for one in settled.all_instances(cloud) if one.id != id]
+    cloud.run(cloud.core.instances.terminate(cloud.caller, others))
+
+
 def wake_all(cloud: MemoryCloud, id: str) -> None:
     """Nothing but what the launch itself began."""
 
@@ -75,17 +90,21 @@ SCENARIOS = {
     "associate": Scenario((), associate),
     "disassociate": Scenario((associate,), disassociate),
     "group rules": Scenario((), open_ssh),
+    "neighbour": Scenario((), neighbour, daemons=WIRERS),
+    "neighbour leaves": Scenario((neighbour,), neighbour_leaves, daemons=WIRERS),
+    "neighbour, then terminate": Scenario((), neighbour, TERMINATE, daemons=WIRERS),
 }
 
 
 def play(scenario: Scenario, fresh: bool, blow: Blow | None) -> Saboteur:
     """Play a scenario with or without a blow; asserts that the cloud settles as it should."""
-    cloud = MemoryCloud(hosts=1, worker_settings=WorkerSettings(second_look=SECOND_LOOK)).start()
+    hosts = 2 if scenario.daemons is WIRERS else 1
+    cloud = MemoryCloud(hosts=hosts, worker_settings=WorkerSettings(second_look=SECOND_LOOK)).start()
     saboteur = cloud.saboteur
     saboteur.blow = blow
     saboteur.counting = fresh
     made = cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
-        image_id=cloud.image.id, flavor_id="t2.nano", name="web")))
+        image_id=cloud.image.id, flavor_id="t2.nano", name="web", zone="us-east-1a")))
     id = made.instances[0].instance.id
     watch = settled.Watch(cloud, id)
     if not fresh:
@@ -121,8 +140,8 @@ def settle(cloud: MemoryCloud, watch: settled.Watch) -> None:
         watch.look()
 
 
-@pytest.mark.parametrize("daemon", DAEMONS)
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(("name", "daemon"), [
+    (name, daemon) for name, scenario in SCENARIOS.items() for daemon in scenario.daemons])
 def test_a_daemon_dies_at_each_of_its_calls(name: str, daemon: str) -> None:
     scenario = SCENARIOS[name]
     fresh = not scenario.before and scenario.action is wake_all

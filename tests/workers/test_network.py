@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import pytest
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -84,7 +85,7 @@ class Bench:
         self.driver = Refusing(self.world)
         self.worker = NetworkWorker(
             driver=driver or self.driver, host="h1", zone="z", assignments=self.cloud, bus=self.bus, clock=self.clock,
-            randomness=random.Random(3))
+            randomness=random.Random(3), tunnel_address="10.77.0.1")
         self.worker.startService()
         self.run(0)
 
@@ -145,6 +146,22 @@ def test_the_last_port_takes_network_and_groups_along(bench: Bench) -> None:
     assert set(bench.world.networks) == {"n2"}
     assert not bench.world.groups
     assert bench.said("p1")[-1] == (WiringState.ABSENT, 2)
+
+
+def test_the_newest_word_about_a_network_outlives_the_port_it_came_with(bench: Bench) -> None:
+    newer = evolve(NET, generation=2, peers=("10.77.0.2",))
+    bench.assign(port("p1"), port("p2", address="10.0.0.6"))
+    bench.assign(port("p2", address="10.0.0.6", network=newer))
+    assert bench.world.networks["n1"] == newer
+    bench.assign(PortAssignment(id="p2", generation=2, wiring=None, network=newer))
+    bench.run(300)
+    assert set(bench.world.ports) == {"p1"} and bench.world.networks["n1"] == newer
+    bench.assign(port("p3", address="10.0.0.7"))
+    assert bench.world.networks["n1"] == newer, "an older word that comes late changes nothing"
+
+
+def test_it_says_where_its_networks_are_reached(bench: Bench) -> None:
+    assert bench.cloud.hellos[-1].tunnel_address == "10.77.0.1"
 
 
 def test_what_is_gone_is_told_twice_and_then_forgotten(bench: Bench) -> None:

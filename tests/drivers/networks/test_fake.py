@@ -4,6 +4,7 @@ import time
 
 import pytest
 import pytest_twisted
+from attrs import evolve
 
 from stackd.drivers.networks.fake import FakeNetwork, FakeNetworkWorld
 from stackd.model.groups import Direction
@@ -108,3 +109,22 @@ async def test_many_ports_are_cheap(bench: FakeBench) -> None:
         await driver.apply(WiringChange(ports=(port,)))
     assert time.process_time() - before < 2
     assert len((await driver.observe()).ports) == 10_000
+
+
+@pytest_twisted.ensureDeferred
+async def test_across_hosts() -> None:
+    """Ports of one network reach each other when both hosts know the other's tunnel and the groups let them."""
+    here, there = FakeNetworkWorld(tunnel_address="10.77.0.1"), FakeNetworkWorld(tunnel_address="10.77.0.2")
+    network, other = network_of(), network_of()
+    group = group_of(rule(Direction.EGRESS), rule(protocol="tcp", port_min=22, port_max=22))
+    one, two = port_of(network, 5, group_ids=(group.id,)), port_of(network, 6, group_ids=(group.id,))
+    stranger = port_of(other, 7, group_ids=(group.id,))
+    await FakeNetwork(here).apply(WiringChange(
+        networks=(evolve(network, peers=("10.77.0.2",)),), ports=(one,), groups=(group,)))
+    await FakeNetwork(there).apply(WiringChange(networks=(network, evolve(other, peers=("10.77.0.1",))),
+                                                ports=(two, stranger), groups=(group,)))
+    assert not here.reaches(one.id, there, two.id), "the answer would not find back"
+    await FakeNetwork(there).apply(WiringChange(networks=(evolve(network, peers=("10.77.0.1",)),)))
+    assert here.reaches(one.id, there, two.id) and there.reaches(two.id, here, one.id)
+    assert not here.reaches(one.id, there, two.id, "tcp", 80)
+    assert not here.reaches(one.id, there, stranger.id)

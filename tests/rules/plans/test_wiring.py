@@ -99,6 +99,13 @@ def test_of_two_words_about_a_network_the_newer_counts() -> None:
     assert made.generation == 2
 
 
+def test_a_word_that_came_with_another_port_counts_where_the_network_is_needed() -> None:
+    ports = {"p1": PortAssignment(id="p1", generation=1, wiring=wiring("p1"), network=network("n1", 1))}
+    words = {id: network(id, 3) for id in NETWORKS}
+    change = change_for(AssignedWiring(ports=ports, networks=words), ObservedWiring(networks={"n1": 1}))
+    assert change.networks == (network("n1", 3),)
+
+
 def test_what_is_told_of_ports() -> None:
     ports = {"p1": PortAssignment(id="p1", generation=5, wiring=wiring("p1", generation=5)),
              "p2": PortAssignment(id="p2", generation=5, wiring=None),

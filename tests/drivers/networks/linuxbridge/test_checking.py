@@ -22,6 +22,9 @@ def subnet(**changes: Any) -> WiringChange:
 @pytest.mark.parametrize("change", [
     WiringChange(networks=(evolve(NETWORK, id="../../etc"),)),
     WiringChange(networks=(evolve(NETWORK, bridge="eth0"),)),
+    WiringChange(networks=(evolve(NETWORK, segment=2**24),)),
+    WiringChange(networks=(evolve(NETWORK, peers=("10.0.0.1 } accept",)),)),
+    WiringChange(networks=(evolve(NETWORK, peers=("fd00::1",)),)),
     subnet(cidr="10.0.0.0/24 accept"),
     subnet(gateway_ip="10.0.0.1\nuser=x"),
     subnet(dns=("not an address",)),

@@ -1,6 +1,7 @@
 """The texts of the rulesets: one line per group rule, and who is in which chain."""
 
 import pytest
+from attrs import evolve
 
 from stackd import errors
 from stackd.drivers.networks.linuxbridge import names
@@ -70,6 +71,30 @@ def test_host_rules() -> None:
     assert "chain to_2" not in text
     assert f"ether saddr != {closed.mac} drop" in text
     assert f'"{names.inside_link(network.id)}" : jump unguarded' in text
+
+
+def test_tunnel_rules() -> None:
+    """What comes from a tunnel is looked through, what a router asks there names no address, strangers are dropped."""
+    network, plain = network_of(peers=("10.77.0.3", "10.77.0.2")), network_of(segment=0)
+    text = render_host(HostPlan(networks=[(3, network), (4, plain)], ports=[], groups={}, tunnel_address="10.77.0.1"))
+    mac, tunnel = names.router_mac(network.id, "10.77.0.1"), names.tunnel_link(network.id)
+    assert f'"{tunnel}" : jump from_tunnel_3' in text and f'"{tunnel}" : jump to_tunnel_3' in text
+    assert f'"{tunnel}" : {names.OPEN_MARK:#x}' in text
+    assert "ether type arp arp daddr ip { 169.254.169.254, 10.0.0.1 } drop" in text
+    nameless = f"ether saddr {mac} ether type arp arp operation request arp saddr ip set 0.0.0.0"
+    assert f"{nameless}\njump within_host_3" in text
+    assert "ip daddr 10.77.0.1 udp dport 4789 ip saddr != { 10.77.0.2, 10.77.0.3 } drop" in text
+    assert names.tunnel_link(plain.id) not in text
+    alone = render_host(HostPlan(networks=[(3, evolve(network, peers=()))], ports=[], groups={},
+                                 tunnel_address="10.77.0.1"))
+    assert "ip daddr 10.77.0.1 udp dport 4789 drop" in alone
+    assert "tunnel" not in render_host(HostPlan(networks=[(3, network)], ports=[], groups={}))
+
+
+def test_routers_of_one_network_differ_by_host() -> None:
+    """They are on one link; a host without tunnels keeps the address it always had."""
+    assert names.router_mac(G, "10.77.0.1") != names.router_mac(G, "10.77.0.2")
+    assert names.router_mac(G) == "02:5d:aa:aa:aa:aa"
 
 
 def test_empty_host() -> None:
