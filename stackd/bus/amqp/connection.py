@@ -83,21 +83,12 @@ class LastingChannel:
             self._again.cancel()
         channel, self.channel = self.channel or self._opening, None
         if channel is not None:
-            try:
-                await channel.leave()
-            except Closed:
-                pass
+            channel.on_close = lambda error: None
+            await _left(channel)
 
     def _cancelled(self, channel: WireChannel, tag: str) -> None:
         _log.warn("The queue {queue} was deleted; it is declared again", queue=tag)
-        Deferred.fromCoroutine(self._replace(channel))
-
-    async def _replace(self, channel: WireChannel) -> None:
-        try:
-            await channel.channel_close(200, "a queue is gone")
-        except Closed:
-            return
-        channel.do_close(Closed("a queue is gone"))
+        Deferred.fromCoroutine(_left(channel))
 
     def _closed(self, error: Closed) -> None:
         was_open = self.channel is not None
@@ -115,6 +106,13 @@ class LastingChannel:
         client = self._connection.client
         if client is not None:
             Deferred.fromCoroutine(self.open(client))
+
+
+async def _left(channel: WireChannel) -> None:
+    try:
+        await channel.leave()
+    except Closed:
+        pass  # it was lost meanwhile, which is as good
 
 
 class AmqpConnection(Service):

@@ -209,12 +209,11 @@ class AmqpSubscription:
         except Exception as error:
             _log.failure("The call {method} at {address} failed", method=method, address=self._address)
             reply = envelope.dump_failure(error)
-        finally:
-            self._finished()
         self._acknowledge(channel, message)
         properties = message.content.properties
         if "reply-to" in properties:
             self._calling.reply(properties["reply-to"], properties.get("correlation-id", ""), reply)
+        self._finished()
 
     async def _answer(self, call: envelope.Call, redelivered: bool) -> Any:
         late = self._clock.seconds() - call.deadline

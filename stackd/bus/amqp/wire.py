@@ -52,7 +52,9 @@ class WireChannel(AMQChannel):  # type: ignore[misc]
         self.id = id
         self.client = client
         self.closed = False
+        """Nothing more can be sent; the broker may still have to agree."""
         self.reason: Any = None
+        self._gone = False
         self.consumers: dict[str, Received] = {}
         """What takes the messages of each consumer tag."""
         self.on_close: Callable[[Closed], None] = lambda error: None
@@ -65,7 +67,7 @@ class WireChannel(AMQChannel):  # type: ignore[misc]
 
     def invoke(self, method: Method, args: tuple[Any, ...], content: Content | None = None) -> Any:
         """Send one method, with its content, in one write."""
-        if self.closed:
+        if self.closed and method.name != "close-ok":
             raise closed_error(self.reason)
         compiled = codec(method)
         frames = [frame(table.FRAME_METHOD, self.id, compiled.encode(args))]
@@ -126,9 +128,9 @@ class WireChannel(AMQChannel):  # type: ignore[misc]
 
     def do_close(self, reason: Any) -> None:
         """It is closed: all who wait are told, and its number is free."""
-        if self.closed:
+        if self._gone:
             return
-        self.closed, self.reason = True, reason
+        self._gone, self.closed, self.reason = True, True, reason
         self.client.channels.pop(self.id, None)
         waiting, self._waiting = self._waiting, deque()
         self.consumers.clear()
@@ -138,12 +140,14 @@ class WireChannel(AMQChannel):  # type: ignore[misc]
             if not answer.called:
                 answer.errback(error)
 
-    async def leave(self) -> None:
-        """Close it; what it has not acknowledged goes to others."""
+    async def leave(self, words: str = "done") -> None:
+        """Close it and wait until the broker has; what it has not acknowledged goes to others."""
         if not self.closed:
-            self.on_close = lambda error: None
-            await self.channel_close(200, "done")
-            self.do_close(Closed("done"))
+            agreed = self.channel_close(200, words)
+            self.closed, self.reason = True, Closed(words)
+            self.consumers.clear()
+            await agreed
+            self.do_close(self.reason)
 
 
 @implementer(IPushProducer)
