@@ -20,9 +20,9 @@ READY = "stackd cloud ready"
 SECONDS = 120.0
 BUILDING = "SELECT count(*) FROM instances WHERE ended_at IS NULL AND steady != 'active'"
 CONFIGURATION = """
-# Room for a hundred thousand guests of one project; everything else is as shipped.
+# Room for a hundred thousand guests of one project (a zone has a sixteenth); everything else is as shipped.
 [cloud]
-default_network_cidr = "10.0.0.0/14"
+default_network_cidr = "10.0.0.0/11"
 [quotas]
 instances = -1
 cores = -1
