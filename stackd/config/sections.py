@@ -21,6 +21,9 @@ from stackd.config.keys import (
 )
 from stackd.model.quotas import UNLIMITED, QuotaSet
 
+LOCAL_IMAGES = "local"
+"""The image driver of a cloud whose image service is its own."""
+
 
 @frozen(kw_only=True)
 class Cloud:
@@ -90,7 +93,7 @@ class Compute:
     concurrency: int = key(4, "How many guests are worked on at a time.", between(1, 1000))
     shutdown_grace: float = key(60.0, "How long a guest may take to shut down before its power is cut.", at_least(0))
     step_limit: float = key(600.0, "How long one step on a guest may take.", at_least(1))
-    keep_images: float = key(86400.0, "How long a host keeps an image that none of its guests needs.", at_least(0))
+    keep_images: float = key(86400.0, "How long a host keeps an image that none of its guests needs.", at_least(3600))
 
 
 @frozen(kw_only=True)
@@ -111,7 +114,7 @@ class Network:
 class Image:
     """The image service."""
 
-    driver: str = key("local", "Entry point of stackd.images: local, or http for a service of its own.", filled)
+    driver: str = key(LOCAL_IMAGES, "Entry point of stackd.images: local, or http for a service of its own.", filled)
     store: str = key("files", "Entry point of stackd.imagestores: files, memory.", filled)
     folder: str = key("/var/lib/stackd/images", "Where the store 'files' keeps the bytes.", filled)
     largest: int = key(50 * 1024**3, "The most bytes an image may have.", at_least(1))

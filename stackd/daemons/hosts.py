@@ -111,7 +111,7 @@ def hypervisor(parts: Parts, place: HostPlace) -> Any:
         from stackd.drivers.hypervisors.libvirt import LibvirtOptions
 
         options = {"uri": place.libvirt_uri, "options": LibvirtOptions(
-            virt_type=section.virt_type, qemu_logs=place.qemu_logs)}
+            virt_type=section.virt_type, qemu_logs=place.qemu_logs, keep_images=section.keep_images)}
     return loading.make("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images,
                         place.folder / "compute", **options)
 

@@ -6,10 +6,12 @@ A guest's folder appears whole and goes at once, by renaming: it stands exactly 
 
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
 from stackd.drivers.hypervisors.imagecache import virtual_size
+from stackd.drivers.hypervisors.images import files_of
 from stackd.errors import PermanentFailure, TransientFailure
 from stackd.model.guests import GuestSpec
 
@@ -18,6 +20,9 @@ GIB = 1024 ** 3
 SECTOR = 512
 SECONDS = 60
 _ID = re.compile(r"[0-9a-f]{32}")
+_MADE = re.compile(r"\.?[0-9a-f]{32}(\.new)?")
+_OVERLAY = struct.Struct(">4sIQI")
+"""Of a qcow2: magic, version, and where the name of its backing file is and how long."""
 
 
 class GuestFolders:
@@ -59,7 +64,19 @@ class GuestFolders:
         run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(base.absolute()),
                   str(made / "disk.qcow2"), str(size)])
         (made / "console.log").touch()
+        (made / "images").write_text("\n".join(file.id for file in files_of(spec.image)))
         made.rename(self._folder / spec.id)
+
+    def images(self) -> set[str]:
+        """Ids of the image files that guests need, those being made among them; raises ``OSError`` when unsure.
+
+        A guest's disk stands on its image by the image's name; kernel and ramdisk are named beside it.
+        """
+        found: set[str] = set()
+        for path in self._folder.iterdir() if self._folder.exists() else ():
+            if _MADE.fullmatch(path.name):
+                found |= _images_of(path)
+        return found
 
     def remove(self, id: str) -> None:
         """Remove the guest's folder, also one that was begun."""
@@ -93,6 +110,27 @@ class GuestFolders:
 
     def _older(self, id: str) -> Path:
         return self._folder / id / "console.old"
+
+
+def _images_of(folder: Path) -> set[str]:
+    try:
+        named = set((folder / "images").read_text().split())
+    except FileNotFoundError:
+        named = set()
+    try:
+        return named | {_backing_file(folder / "disk.qcow2")}
+    except FileNotFoundError:
+        return named
+
+
+def _backing_file(disk: Path) -> str:
+    with disk.open("rb") as opened:
+        head = opened.read(_OVERLAY.size)
+        if len(head) < _OVERLAY.size or not head.startswith(b"QFI\xfb"):
+            raise OSError(f"{disk} is no qcow2 image")
+        _, _, offset, length = _OVERLAY.unpack(head)
+        opened.seek(offset)
+        return Path(opened.read(length if offset else 0).decode()).name
 
 
 def disk_size(spec: GuestSpec, image_size: int) -> int:

@@ -1,11 +1,13 @@
 """The images a host has: fetched once, checked while they stream in, and refused when they are hostile.
 
 A file in the cache is whole and safe: it is written under another name and renamed at the end. ``libvirt.py`` calls
-it before it makes a guest's disks.
+it before it makes a guest's disks. A file's time of change is when it was last wanted; what no guest refers to is
+removed some time after that.
 """
 
 import os
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +24,8 @@ RAW_FORMATS = ("raw", "ami")
 RAW_CONTENTS = ("raw", "gpt", "iso", "luks")
 """What a raw disk may look like from outside; anything else is another format under a false name."""
 InThread = Callable[..., Awaitable[object]]
+_WHOLE = re.compile(r"[0-9a-f]{32}")
+_PARTIAL, _AGED = ".partial", ".aged"
 
 
 class ImageCache:
@@ -45,12 +49,12 @@ class ImageCache:
         ``TransientFailure`` for all that may pass.
         """
         path = self.path(file)
-        if path.exists():
+        if _wanted_now(path):
             return path
         lock = self._fetching.setdefault(file.id, DeferredLock())
         await lock.acquire()
         try:
-            if not path.exists():
+            if not _wanted_now(path):
                 await self._fetch(file, path)
         finally:
             lock.release()
@@ -58,8 +62,37 @@ class ImageCache:
                 self._fetching.pop(file.id, None)
         return path
 
+    async def age_out(self, before: float, referred: Callable[[], Collection[str]]) -> tuple[str, ...]:
+        """Remove the images last wanted before ``before`` (epoch seconds) and not among ``referred()``; their ids.
+
+        ``referred`` gives the ids that guests need and blocks. When it raises, nothing is removed. A file goes by
+        renaming, in one step with a last look at its time: one that is wanted at this moment stays, and a crash
+        leaves it whole or gone.
+        """
+        old = [path.name for path in _files(self._folder) if _WHOLE.fullmatch(path.name) and _older(path, before)]
+        needed = await self._asked(referred) if old else ()
+        gone = [name for name in old if name not in needed and self._take_away(name, before)]
+        for path in _files(self._folder):
+            # Those of this round, and what a crash left of earlier ones and of fetches.
+            if path.suffix == _AGED or (path.suffix == _PARTIAL and _older(path, before)):
+                await self._in_thread(path.unlink, True)
+        return tuple(gone)
+
+    async def _asked(self, referred: Callable[[], Collection[str]]) -> Collection[str]:
+        found: list[Collection[str]] = []
+        await self._in_thread(lambda: found.append(referred()))
+        return found[0]
+
+    def _take_away(self, name: str, before: float) -> bool:
+        # Not in a thread: nothing may want the file between the look and the renaming.
+        path = self._folder / name
+        if name in self._fetching or not _older(path, before):
+            return False
+        path.rename(path.with_name(f".{name}{_AGED}"))
+        return True
+
     async def _fetch(self, file: ImageFile, path: Path) -> None:
-        partial = path.with_name(f".{file.id}.partial")
+        partial = path.with_name(f".{file.id}{_PARTIAL}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as opened:
@@ -74,6 +107,28 @@ class ImageCache:
             raise TransientFailure(f"Image {file.id} could not be fetched: {error}") from error
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _wanted_now(path: Path) -> bool:
+    """Note that the file is wanted; False when it is not there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        pass  # libvirtd gave it to QEMU's user: a guest stands on it
+    return True
+
+
+def _older(path: Path, before: float) -> bool:
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:
+        return False
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.exists() else []
 
 
 def demand_honest(path: Path, file: ImageFile) -> None:

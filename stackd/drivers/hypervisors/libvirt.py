@@ -30,6 +30,7 @@ from stackd.model.guests import Guest, GuestSpec
 from stackd.model.hosts import HostCapacity
 
 _log = Logger()
+AGEING_SECONDS = 3600.0
 SYSTEM_URI = "qemu:///system"
 
 
@@ -39,7 +40,7 @@ class LibvirtOptions:
 
     ``cpu_ratio`` and ``memory_ratio`` are how often a core and a byte are given out; ``reserved_memory_mib`` stays
     with the host. ``console_bytes`` bounds each console's files, looked after each ``console_seconds``.
-    ``qemu_logs`` is where libvirtd keeps what QEMU says.
+    ``qemu_logs`` is where libvirtd keeps what QEMU says. Images no guest needs stay ``keep_images`` seconds.
     """
 
     virt_type: str = "auto"
@@ -51,6 +52,7 @@ class LibvirtOptions:
     console_bytes: int = 1024 * 1024
     console_seconds: float = 10.0
     qemu_logs: str = "/var/log/libvirt/qemu"
+    keep_images: float = 86400.0
     threads: int = 8
 
 
@@ -68,7 +70,7 @@ class LibvirtHypervisor:
         folder = self._folder = Path(folder).absolute()
         self._reactor = reactor
         self._pool = ThreadPool(1, self._options.threads, name="libvirt")
-        folders = GuestFolders(folder / "guests", self._options.console_bytes)
+        folders = self._folders = GuestFolders(folder / "guests", self._options.console_bytes)
         self._domains: Any = awaitable(IDomains, Domains(
             Connection(uri), folders, folder, Path(self._options.qemu_logs)), reactor, self._pool)
         self._cache = ImageCache(folder / "images", images, self._in_thread)
@@ -76,6 +78,8 @@ class LibvirtHypervisor:
         self._choosing = DeferredLock()
         self._bounding = LoopingCall(self._bound_consoles)
         self._bounding.clock = reactor
+        self._ageing = LoopingCall(self._age_images)
+        self._ageing.clock = reactor
 
     async def capacity(self) -> HostCapacity:
         """What the machine has, times what may be given out."""
@@ -135,8 +139,9 @@ class LibvirtHypervisor:
 
     async def close(self) -> None:
         """Waits for the verbs that run; no verb may follow."""
-        if self._bounding.running:
-            self._bounding.stop()
+        for loop in (self._bounding, self._ageing):
+            if loop.running:
+                loop.stop()
         if self._pool.started:
             await self._domains.close()
             self._pool.stop()
@@ -150,6 +155,7 @@ class LibvirtHypervisor:
         if not self._pool.started:
             self._pool.start()
             self._bounding.start(self._options.console_seconds, now=False)
+            self._ageing.start(min(AGEING_SECONDS, self._options.keep_images), now=False)
         return self._domains
 
     def _in_thread(self, function: Any, *args: Any) -> "Deferred[object]":
@@ -161,6 +167,14 @@ class LibvirtHypervisor:
             await self._domains.bound_consoles()
         except OSError:
             _log.failure("The consoles of {folder} could not be cut short; it is tried again", folder=self._folder)
+
+    async def _age_images(self) -> None:
+        try:
+            gone = await self._cache.age_out(self._reactor.seconds() - self._options.keep_images, self._folders.images)
+            if gone:
+                _log.info("images that no guest needs were removed: {gone}", gone=", ".join(gone))
+        except OSError:
+            _log.failure("The images of {folder} could not be looked through; it is tried again", folder=self._folder)
 
     async def _chosen_machine(self) -> Machine:
         """KVM is tried once in the life of the driver."""

@@ -59,3 +59,28 @@ def test_what_a_crash_left_is_no_guest_and_goes_with_the_next_removal(folders: G
     folders.remove("2" * 32)
     folders.remove(SPEC.id)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_guests_need_the_image_under_their_disk_and_what_they_boot_with(tmp_path: Path) -> None:
+    """Also guests that are being made; not what was removed."""
+    base = tmp_path / "images" / DISK.id
+    base.parent.mkdir()
+    base.write_bytes(bytes(1 << 20))
+    kernel, ramdisk = evolve(DISK, id="e" * 32, disk_format="aki"), evolve(DISK, id="f" * 32, disk_format="ari")
+    folders = GuestFolders(tmp_path / "guests", console_bytes=2000)
+    assert folders.images() == set()
+    folders.make(evolve(SPEC, image=evolve(SPEC.image, kernel=kernel, ramdisk=ramdisk)), base)
+    assert folders.images() == {DISK.id, kernel.id, ramdisk.id}
+    folder = tmp_path / "guests" / SPEC.id
+    (folder / "images").unlink()
+    assert folders.images() == {DISK.id}
+    folder.rename(folder.with_name(f".{SPEC.id}.new"))
+    assert folders.images() == {DISK.id}
+    folders.remove(SPEC.id)
+    assert folders.images() == set()
+
+
+def test_a_disk_that_cannot_be_understood_is_not_taken_for_one_without_an_image(folders: GuestFolders) -> None:
+    """So that nothing it may need is removed."""
+    with pytest.raises(OSError, match="is no qcow2"):
+        folders.images()

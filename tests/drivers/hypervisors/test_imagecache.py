@@ -1,6 +1,8 @@
 """The image cache: one fetch per image, nothing half written, and no image that lies or points elsewhere."""
 
+import os
 import struct
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -127,3 +129,79 @@ async def test_the_size_a_guest_sees_is_the_disk_s_not_the_file_s(bench: Bench) 
     assert virtual_size(await bench.cache.ensure(file), file) == 3 * GIB
     raw = bench.images.hold(b"\0" * 70_000)
     assert virtual_size(await bench.cache.ensure(raw), raw) == 70_000
+
+
+HOUR = 3600.0
+
+
+async def held(bench: Bench, number: int, hours_ago: float) -> str:
+    """The id of an image in the cache, last wanted so long ago."""
+    file = bench.images.hold(bytes([number]) * 1000)
+    path = await bench.cache.ensure(file)
+    then = time.time() - hours_ago * HOUR
+    os.utime(path, (then, then))
+    return file.id
+
+
+@pytest_twisted.ensureDeferred
+async def test_images_nobody_needs_go_after_their_time(bench: Bench) -> None:
+    """Those that were wanted lately stay, and those that guests refer to, however old."""
+    old, needed, fresh = [await held(bench, number, hours) for number, hours in ((1, 30), (2, 300), (3, 10))]
+    before = time.time() - 24 * HOUR
+    assert await bench.cache.age_out(before, lambda: {needed}) == (old,)
+    assert bench.left() == sorted([needed, fresh])
+    assert await bench.cache.age_out(before, lambda: {needed}) == ()
+    assert await bench.cache.age_out(before, set) == (needed,)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_wants_an_image_makes_it_young(bench: Bench) -> None:
+    """Without fetching it again."""
+    id = await held(bench, 1, 30)
+    await bench.cache.ensure(ImageFile(id=id, disk_format="raw", size=1000, checksum="unread"))
+    assert await bench.cache.age_out(time.time() - 24 * HOUR, set) == ()
+    assert bench.left() == [id] and bench.images.reads == [id]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_image_that_is_wanted_while_it_is_looked_through_stays(bench: Bench) -> None:
+    """The last look at its time comes after the list of what guests need was made."""
+    id = await held(bench, 1, 30)
+
+    def referred() -> set[str]:
+        os.utime(bench.folder / id)
+        return set()
+
+    assert await bench.cache.age_out(time.time() - 24 * HOUR, referred) == ()
+    assert bench.left() == [id]
+
+
+@pytest_twisted.ensureDeferred
+async def test_when_guests_cannot_be_looked_through_all_images_stay(bench: Bench) -> None:
+    """And whoever asked is told."""
+    id = await held(bench, 1, 30)
+
+    def unsure() -> set[str]:
+        raise OSError("a disk cannot be read")
+
+    with pytest.raises(OSError, match="cannot be read"):
+        await bench.cache.age_out(time.time(), unsure)
+    assert bench.left() == [id]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_crash_left_goes_too(bench: Bench) -> None:
+    """A removal that was begun, and a fetch that will not go on; not one that runs."""
+    for name, hours in ((f".{'1' * 32}.aged", 0), (f".{'2' * 32}.partial", 30), (f".{'3' * 32}.partial", 0)):
+        await held(bench, 9, 0)
+        path = bench.folder / name
+        path.write_bytes(b"x")
+        os.utime(path, (time.time() - hours * HOUR,) * 2)
+    await bench.cache.age_out(time.time() - 24 * HOUR, set)
+    assert [name for name in bench.left() if name.startswith(".")] == [f".{'3' * 32}.partial"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_cache_without_a_folder_has_nothing_to_remove(bench: Bench) -> None:
+    """As before the first guest."""
+    assert await bench.cache.age_out(time.time(), set) == ()
