@@ -18,9 +18,9 @@ from stackd.api.openstack.identity.service import IdentityService
 from stackd.api.openstack.image.service import ImageService
 from stackd.api.openstack.network.service import NetworkService
 from stackd.api.openstack.streaming import StreamSite
-from stackd.config.sections import Config
+from stackd.config.sections import LOCAL_IMAGES, Config
 from stackd.daemons.health import HealthResource, MetricsResource
-from stackd.daemons.parts import LOCAL_IMAGES, Parts
+from stackd.daemons.parts import Parts
 from stackd.imageservice.sweeping import STALL_SECONDS, Sweep, SweepService
 from stackd.model.assignments import InstanceAssignment
 from stackd.store import assigned, instances

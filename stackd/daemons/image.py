@@ -1,4 +1,4 @@
-"""``stack-image``: the image API and its bytes, without a database: what is known of images ``stack-registry`` tells."""
+"""``stack-image``: the image API and its bytes, without a database: ``stack-registry`` tells it of images."""
 
 from functools import cached_property
 

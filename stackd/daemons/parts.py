@@ -16,7 +16,7 @@ from argon2.profiles import CHEAPEST
 from cryptography.fernet import Fernet
 from twisted.internet.defer import Deferred
 
-from stackd.config.sections import Config
+from stackd.config.sections import LOCAL_IMAGES, Config
 from stackd.core.cloud import Cloud, assemble
 from stackd.core.identity import Identity
 from stackd.core.identity_passwords import password_hasher
@@ -37,7 +37,6 @@ from stackd.store.executors import ThreadExecutor
 
 KEYS_FILE = "identity.keys"
 METADATA_FILE = "metadata.secret"
-LOCAL_IMAGES = "local"
 
 
 class Parts:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from stackd.config.sections import Config
+from stackd.config.sections import LOCAL_IMAGES, Config
 from stackd.core import flavors
 from stackd.imageservice.seeding import TINY, Seeding
 from stackd.model.callers import ADMIN, Caller
@@ -39,7 +39,12 @@ def seed_cloud(tx: Transaction, admin_project_id: str, external_cidr: str) -> No
 
 
 async def seed_images(parts: "Parts", admin: Tenancy) -> None:
-    """The one image of a cloud of fake hosts: a few KiB that fake guests pretend to boot from."""
+    """The one image of a cloud of fake hosts: a few KiB that fake guests pretend to boot from.
+
+    A cloud with another's images has none of its own.
+    """
+    if parts.config.image.driver != LOCAL_IMAGES:
+        return
     caller = Caller(user_id=admin.user.id, user_name=admin.user.name, project_id=admin.project.id,
                     project_name=admin.project.name, roles=frozenset({ADMIN}), request_id="bootstrap")
     await Seeding(parts.own_registry, parts.content, caller, parts.threads.run).ensure(TINY)

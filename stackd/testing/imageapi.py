@@ -66,9 +66,9 @@ class ImageApi:
         await maybeDeferred(self.port.stopListening)
 
 
-async def image_api(reactor: Any, foreign: bool = False, max_size: int = 64 << 20) -> ImageApi:
-    """A new cloud's; ``foreign`` without the filters that only our image API has."""
-    cloud = image_cloud(max_size=max_size)
+async def image_api(reactor: Any, foreign: bool = False, store: Any = None, max_size: int = 64 << 20) -> ImageApi:
+    """A new cloud's; ``foreign`` without the filters that only our image API has; bytes in memory, or in ``store``."""
+    cloud = image_cloud(store, max_size=max_size)
     identity = Identity(cloud.database, cloud.clock, [new_key()], InlineExecutor(),
                         hasher=PasswordHasher.from_parameters(CHEAPEST))
     made = await identity.bootstrap("admin-secret", "demo-secret")

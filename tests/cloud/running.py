@@ -14,13 +14,13 @@ SECONDS = 60.0
 class Running:
     """One ``stackd cloud`` process."""
 
-    def __init__(self, state: Path, base: int) -> None:
-        """Start it and wait until it says that it is ready."""
+    def __init__(self, state: Path, base: int, *options: str) -> None:
+        """Start it, with more options or others, and wait until it says that it is ready."""
         self.state = state
         self.base = base
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stackd.cli.main", "cloud", "--state", str(state), "--drivers", "fake",
-             "--port-base", str(base), "--hosts", "3"],
+             "--port-base", str(base), "--hosts", "3", *options],
             stdout=subprocess.PIPE, stderr=(state / "log").open("ab"), text=True)
         assert self.process.stdout is not None
         # A cloud that cannot start ends, and so does its output.

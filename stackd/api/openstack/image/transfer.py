@@ -42,7 +42,11 @@ async def download(content: IContent, call: Call, image_id: str) -> Answer:
 
 async def _stream(call: Call, answer: Answer, blocks: AsyncGenerator[bytes, None]) -> None:
     # An error before the first block is still an ordinary answer.
-    first = await anext(blocks, b"")
+    # Not anext with a default: in Python 3.11 that fails when the generator really waits.
+    try:
+        first = await anext(blocks)
+    except StopAsyncIteration:
+        first = b""
     call.raw.setResponseCode(answer.status)
     for name, value in answer.headers.items():
         call.raw.setHeader(name, value)
