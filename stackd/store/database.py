@@ -166,7 +166,8 @@ class Database:
         if trouble is Trouble.AWAY and waited >= self._patience:
             raise errors.DatabaseUnavailable("The database does not answer.") from error
         # On sqlite one writes at a time: nobody else can have been faster.
-        if trouble is Trouble.CLASH and (self._serial or times >= CLASHES) or times >= RACES and trouble is Trouble.RACE:
+        most = {Trouble.RACE: RACES, Trouble.CLASH: 1 if self._serial else CLASHES}
+        if times >= most.get(trouble, times + 1):
             log.warn("given up after {times} tries: {error}", times=times, error=str(error.orig))
             raise errors.ConcurrentUpdate("What was asked for collides with what others have just changed.") from error
 

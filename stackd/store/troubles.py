@@ -30,16 +30,15 @@ class Trouble(Enum):
 _STATES = {
     "40001": Trouble.RACE, "40P01": Trouble.RACE, "55P03": Trouble.RACE,
     "23505": Trouble.CLASH, "23503": Trouble.CLASH,
-    # Shut down by its administrator, crashed, not up yet; full; failed over, and this is the standby.
-    "57P01": Trouble.AWAY, "57P02": Trouble.AWAY, "57P03": Trouble.AWAY, "53300": Trouble.AWAY, "25006": Trouble.AWAY,
-    "25P03": Trouble.AWAY,
+    # Shut down by its administrator, crashed, not up yet; full; left alone in a transaction for too long.
+    "57P01": Trouble.AWAY, "57P02": Trouble.AWAY, "57P03": Trouble.AWAY, "53300": Trouble.AWAY, "25P03": Trouble.AWAY,
 }
 _NUMBERS = {
     1205: Trouble.RACE, 1213: Trouble.RACE, 1020: Trouble.RACE,
     1062: Trouble.CLASH, 1451: Trouble.CLASH, 1452: Trouble.CLASH,
-    # No socket, refused, gone away, lost; shutting down, killed; full; failed over, and this one is read only.
+    # No socket, refused, gone away, lost; shutting down, killed; full.
     2002: Trouble.AWAY, 2003: Trouble.AWAY, 2006: Trouble.AWAY, 2013: Trouble.AWAY, 1053: Trouble.AWAY,
-    1927: Trouble.AWAY, 1040: Trouble.AWAY, 1203: Trouble.AWAY, 1290: Trouble.AWAY,
+    1927: Trouble.AWAY, 1040: Trouble.AWAY, 1203: Trouble.AWAY,
 }
 _NAMES = {
     "SQLITE_CONSTRAINT_UNIQUE": Trouble.CLASH, "SQLITE_CONSTRAINT_PRIMARYKEY": Trouble.CLASH,

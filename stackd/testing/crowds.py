@@ -3,12 +3,11 @@
 There are no daemons: launches are asked for as an API does, claims, fetches and reports as the daemons do.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from itertools import cycle
 from typing import Any
 
 from twisted.internet import defer
-from twisted.python.failure import Failure
 
 from stackd import errors
 from stackd.core.flavors import seed
@@ -97,11 +96,11 @@ class Crowd:
         return len(told.instances)
 
 
-async def together(asked: Iterable[Awaitable[Any]]) -> tuple[list[Any], list[BaseException]]:
+async def together(asked: Iterable[Coroutine[Any, Any, Any]]) -> tuple[list[Any], list[BaseException]]:
     """Begin all at once: the results, and the errors."""
-    ended = await defer.DeferredList([defer.ensureDeferred(one) for one in asked], consumeErrors=True)  # type: ignore[arg-type]
-    failures: list[Failure] = [result for went_well, result in ended if not went_well]  # type: ignore[misc]
-    return [result for went_well, result in ended if went_well], [failure.value for failure in failures]
+    begun: list[defer.Deferred[Any]] = [defer.ensureDeferred(one) for one in asked]
+    ended: list[tuple[bool, Any]] = await defer.DeferredList(begun, consumeErrors=True)
+    return [result for well, result in ended if well], [failure.value for well, failure in ended if not well]
 
 
 async def in_turns(ask: Callable[[int], Awaitable[Any]], count: int, clients: int = 16) -> list[Any]:

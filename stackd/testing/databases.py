@@ -41,7 +41,7 @@ def memory_database(clock: Clock, wake: Wake | None = None,
 
 def clear(engine: Engine) -> None:
     """Delete every row of every table of ours."""
-    deletions = [f"DELETE FROM {table.name}" for table in reversed(complete_metadata().sorted_tables)]
+    deletions = [str(table.delete()) for table in reversed(complete_metadata().sorted_tables)]
     with engine.begin() as connection:
         # PostgreSQL takes them all at once.
         for deletion in [";".join(deletions)] if engine.dialect.name == "postgresql" else deletions:

@@ -1,4 +1,4 @@
-"""Databases on real servers, and sqlite in a file beside them, for live tests; imported by the modules that need them."""
+"""Databases on real servers, and sqlite in a file, for live tests; imported by the modules that need them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +13,7 @@ from stackd.testing.databases import clear, drop
 from stackd.testing.servers import SERVERS, DatabaseServer
 
 THREADS = 8
+_running: dict[str, tuple[DatabaseServer, str]] = {}
 
 
 class SqliteFiles:
@@ -38,30 +39,24 @@ class SqliteFiles:
         """The folder goes by itself."""
 
 
-@pytest.fixture(scope="session", params=["postgresql", "mariadb"])
-def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
-    """A running database server of each kind."""
-    made = SERVERS[request.param]()
-    made.start()
-    yield made
-    made.wipe()
-
-
 @pytest.fixture(scope="session", params=["postgresql", "mariadb", "sqlite"])
-def any_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
-    """The same, and sqlite."""
-    made = SERVERS[request.param]() if request.param in SERVERS else SqliteFiles(tmp_path_factory.mktemp("sqlite"))
-    made.start()
-    yield made
-    made.wipe()
+def any_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> DatabaseServer:
+    """A running database server of each kind, and sqlite; the modules of one run share them."""
+    name = request.param
+    if name not in _running:
+        made = SERVERS[name]() if name in SERVERS else SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+        request.config.add_cleanup(made.wipe)
+        made.start()
+        url = made.create("stackd")
+        schema.upgrade(url)
+        _running[name] = made, url
+    return _running[name][0]
 
 
 @pytest.fixture(scope="session")
 def url(any_server: DatabaseServer) -> str:
-    """A database with the whole schema."""
-    url = any_server.create("stackd")
-    schema.upgrade(url)
-    return url
+    """A database of the server with the whole schema, of which nothing may be changed but rows."""
+    return _running[any_server.name][1]
 
 
 def threaded(url: str, threads: int = THREADS) -> Database:

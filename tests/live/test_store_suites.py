@@ -9,22 +9,25 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from pytest_twisted import ensureDeferred
 from sqlalchemy import func, select
 
+from stackd import errors
 from stackd.store import schema
 from stackd.store.engines import make_engine
 from stackd.store.tables.complete import complete_metadata
 from stackd.store.tables.identity import projects
-from stackd.testing.databases import VARIABLE
+from stackd.testing.crowds import Crowd, together
+from stackd.testing.databases import VARIABLE, clear
 from stackd.testing.servers import DatabaseServer
-from tests.live.database_fixtures import any_server, url
+from tests.live.database_fixtures import any_server, threaded, url
 
 __all__ = ["any_server", "url"]
 
 ROOT = Path(__file__).parent.parent.parent
-SUITES = ("tests/store", "tests/core")
-# Of the random histories a few are enough here.
-CHOSEN = "not nothing_leaks or [0] or [1]"
+SUITES = ("tests/store", *(f"tests/core/test_{name}.py" for name in ("addresses", "networks", "ports", "subnets")))
+# Of the random histories one is enough here.
+CHOSEN = "not nothing_leaks or [0]"
 TIMEOUT = 240
 
 
@@ -69,3 +72,23 @@ def test_names_that_differ_in_case_or_script_are_different_names(url: str) -> No
                  for name in names]
     engine.dispose()
     assert found == [[name] for name in names]
+
+
+@ensureDeferred
+@pytest.mark.parametrize("any_server", ["mariadb"], indirect=True)
+async def test_a_driver_in_python_alone_serves_too(url: str) -> None:
+    database = threaded(url.replace("mariadb:", "mariadb+pymysql:"))
+    clear(database.engine)
+    crowd = Crowd(database)
+    await crowd.settle()
+    _, failed = await together(crowd.launch() for _ in range(10))
+    won = await crowd.claim(await crowd.pending())
+    database.close()
+    assert (failed, len(won)) == ([], 10)
+
+
+@pytest.mark.parametrize(("url", "remedy"), [
+    ("oracle://there/stackd", "sqlite, postgresql, mariadb or mysql"), ("nonsense", None)])
+def test_an_address_of_no_known_database_is_refused(url: str, remedy: str | None) -> None:
+    with pytest.raises(errors.BadConfiguration, match=remedy):
+        make_engine(url)
