@@ -59,6 +59,8 @@ instances = Table(
     Column("request_id", String(64), nullable=False, default=""),
     Column("unplaced", Boolean, nullable=False, default=True),
     Index("ix_instances_project", "project_id", "ended_at", "created_at", "id"),
+    # Lists that show what ended lately too, as EC2 does, are in this order.
+    Index("ix_instances_listed", "project_id", "created_at", "id"),
     Index("ix_instances_created", "ended_at", "created_at", "id"),
     Index("ix_instances_unplaced", "unplaced", "created_at"),
     Index("ix_instances_host", "host", "ended_at"),

@@ -177,6 +177,7 @@ def upgrade() -> None:
     with op.batch_alter_table('instances', schema=None) as batch_op:
         batch_op.create_index('ix_instances_created', ['ended_at', 'created_at', 'id'], unique=False)
         batch_op.create_index('ix_instances_host', ['host', 'ended_at'], unique=False)
+        batch_op.create_index('ix_instances_listed', ['project_id', 'created_at', 'id'], unique=False)
         batch_op.create_index('ix_instances_project', ['project_id', 'ended_at', 'created_at', 'id'], unique=False)
         batch_op.create_index('ix_instances_reservation', ['reservation_id'], unique=False)
         batch_op.create_index('ix_instances_unplaced', ['unplaced', 'created_at'], unique=False)
