@@ -1,6 +1,7 @@
 """Hosts in SQL: capacity, what is claimed of it, and when their workers were last heard of."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address
 from typing import Any
 
 import orjson
@@ -67,6 +68,11 @@ def _keep_capacity(tx: Transaction, said: Hello, capacity: HostCapacity, known: 
 
 
 def _keep_tunnel_address(tx: Transaction, said: Hello) -> None:
+    # It is handed on to other hosts, which would wire nothing of their networks with one that is none.
+    try:
+        IPv4Address(said.tunnel_address or "0.0.0.0")  # noqa: S104 - nothing is bound
+    except ValueError:
+        raise errors.InvalidValue("tunnel_address", f"{said.tunnel_address!r} is no IPv4 address") from None
     mine = hosts.c.name == said.host
     if tx.execute(select(hosts.c.tunnel_address).where(mine)).scalar_one() != said.tunnel_address:
         tx.execute(update(hosts).where(mine).values(tunnel_address=said.tunnel_address))

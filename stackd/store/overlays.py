@@ -2,7 +2,8 @@
 
 A host takes part in a network while it has a port of it and has said a tunnel address. The hosts of a network send
 each other its packets, so each must know all the others: when one comes or goes the network's generation rises, and
-one port of it is stamped for every host that takes part. Hosts without a tunnel address cost one short statement.
+one port of it is stamped for every host that takes part; lazily, for many guests come at once. Hosts without a tunnel
+address cost one short statement.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -82,4 +83,4 @@ def _one_port_each() -> Select[tuple[str, str]]:
 
 def _stamp(tx: Transaction, chosen: Select[tuple[str, str]]) -> None:
     for host, port_id in tx.execute(chosen):
-        tx.stamp(host, kinds.PORT, [port_id])
+        tx.stamp(host, kinds.PORT, [port_id], lazily=True)

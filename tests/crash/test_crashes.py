@@ -92,7 +92,6 @@ SCENARIOS = {
     "group rules": Scenario((), open_ssh),
     "neighbour": Scenario((), neighbour, daemons=WIRERS),
     "neighbour leaves": Scenario((neighbour,), neighbour_leaves, daemons=WIRERS),
-    "neighbour, then terminate": Scenario((), neighbour, TERMINATE, daemons=WIRERS),
 }
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from stackd import errors
 from stackd.model import kinds
 from stackd.model.assignments import Hello
 from stackd.model.ids import new_id
@@ -119,6 +120,12 @@ def test_a_new_tunnel_address_is_told_to_everybody_on_the_hosts_networks(cloud):
     assert stamped_ports(cloud) == {}, "a restart is no news"
     says(cloud, "h2", "")
     assert told(cloud, "h1").peers == () and stamped_ports(cloud) == {"h1": 1, "h2": 1}
+
+
+def test_what_is_no_address_is_not_handed_on(cloud):
+    with pytest.raises(errors.InvalidValue):
+        says(cloud, "h1", "10.77.0.1 } accept")
+    says(cloud, "h1", "10.77.0.1")
 
 
 def test_what_the_compute_worker_says_leaves_the_tunnel_alone(cloud):
