@@ -7,6 +7,7 @@ caller, and only the registry has the database where tokens are looked up.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from attrs import evolve
 from zope.interface import implementer
 
 from stackd import errors
@@ -60,9 +61,15 @@ class RemoteRegistry(_Asking):
         return await self._image("find", caller=caller, low=low, high=high)
 
     async def list(self, caller: Caller, query: ImageQuery) -> Page[Image]:
-        """A page of images."""
-        page: Page[Image] = await self._ask(f"{IMAGES}.list", Page[Image], caller=caller, query=query)
-        return page
+        """A page of images; fewer than asked for, and ``more``, when so many do not fit into a message."""
+        while True:
+            try:
+                page: Page[Image] = await self._ask(f"{IMAGES}.list", Page[Image], caller=caller, query=query)
+                return page
+            except errors.PayloadTooLarge:
+                if query.limit == 1:
+                    raise
+                query = evolve(query, limit=max(1, query.limit // 4))
 
     async def update(self, caller: Caller, image_id: str, change: Callable[[Image], Image]) -> Image:
         """The image as ``change`` makes it here; made anew when somebody else was faster."""

@@ -20,7 +20,7 @@ from stackd.imageservice.remote import RemoteIdentity, RemoteRegistry, RemoteSha
 from stackd.imageservice.sweeping import Sweep
 from stackd.interfaces.identity import IIdentity
 from stackd.model.callers import Caller
-from stackd.model.images import Image, ImageStatus, NewImage
+from stackd.model.images import Image, ImageQuery, ImageStatus, NewImage
 from stackd.testing.contracts.imagestore import blocks_of, gather
 from stackd.testing.contracts.registry import RegistryContract
 from stackd.testing.images import ImageCloud, caller, image_cloud
@@ -62,7 +62,7 @@ async def bus(cloud: ImageCloud) -> AsyncIterator[MemoryBus]:
     await service.stopService()
 
 
-class _Callers(RegistryContract):
+class Callers(RegistryContract):
     @pytest.fixture
     def owner(self) -> Caller:
         return ALICE
@@ -76,7 +76,7 @@ class _Callers(RegistryContract):
         return ROOT
 
 
-class TestLocal(_Callers):
+class TestLocal(Callers):
     @pytest.fixture
     def registry(self, cloud: ImageCloud) -> Any:
         return cloud.registry
@@ -86,7 +86,7 @@ class TestLocal(_Callers):
         return cloud.sharing
 
 
-class TestRemote(_Callers):
+class TestRemote(Callers):
     @pytest.fixture
     def registry(self, bus: MemoryBus) -> Any:
         return RemoteRegistry(bus)
@@ -160,6 +160,27 @@ async def test_who_never_comes_to_an_end_is_told(bus: MemoryBus, cloud: ImageClo
 
     with pytest.raises(errors.ConcurrentUpdate):
         await registry.update(ALICE, image.id, never)
+
+
+@awaiting
+async def test_a_page_that_is_too_large_for_a_message_comes_in_parts(cloud: ImageCloud, bus: MemoryBus) -> None:
+    """And says that there is more."""
+    class Narrow(MemoryBus):
+        async def call(self, address: str, method: str, body: Any, timeout: float = 30.0) -> Any:
+            answer = await bus.call(address, method, body, timeout)
+            if len(str(answer)) > 2000:
+                raise errors.PayloadTooLarge("A reply is more than the bus carries.")
+            return answer
+
+    made = [(await queued(cloud.registry)).id for _ in range(9)]
+    seen: list[str] = []
+    more = True
+    while more:
+        page = await RemoteRegistry(Narrow(reactor)).list(ALICE, ImageQuery(marker=seen[-1] if seen else None))
+        assert len(page) < 9
+        seen += [image.id for image in page]
+        more = page.more
+    assert sorted(seen) == sorted(made)
 
 
 @awaiting
