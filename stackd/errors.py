@@ -8,6 +8,10 @@ Drivers raise only :class:`DriverFailure` leaves and :class:`NotSupported`.
 from typing import Any
 
 
+LONGEST = 1000
+"""Characters of a message; words that quote what was sent can be as long as that."""
+
+
 class StackdError(Exception):
     """Base of all; ``message`` is for the user, ``remedy`` says what to do next."""
 
@@ -15,8 +19,8 @@ class StackdError(Exception):
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
         """Keep the user's words and, where given, a remedy better than the class's own."""
-        super().__init__(message)
-        self.message = message
+        self.message = message if len(message) <= LONGEST else f"{message[:LONGEST // 2]} ... {message[-80:]}"
+        super().__init__(self.message)
         if remedy is not None:
             self.remedy = remedy
 

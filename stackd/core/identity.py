@@ -102,8 +102,9 @@ class Identity:
         try:
             return await self._issue(login)
         except errors.NotAuthenticated:
-            log.info("a login as {user} was refused", user=login.user.name or login.user.id,
-                     credential=login.credential_id, project=login.scope.project_name or login.scope.project_id)
+            log.info("a login as {user} was refused", user=(login.user.name or login.user.id)[:64],
+                     credential=login.credential_id[:64],
+                     project=(login.scope.project_name or login.scope.project_id)[:64])
             raise
 
     async def _issue(self, login: Login) -> IssuedToken:

@@ -36,11 +36,14 @@ class AccessKeys:
     async def list(self, caller: Caller, user_id: str) -> tuple[AccessKey, ...]:
         """All of a user, oldest first; raises ``NotFound`` for another user."""
         demand_self(caller, user_id)
+        demand_person(caller, "see EC2 credentials")
         return tuple(map(self._opened, await self._database.read(store.keys_of, user_id)))
 
     async def get(self, caller: Caller, user_id: str, access: str) -> AccessKey:
         """One of a user; raises ``NotFound``."""
         demand_self(caller, user_id)
+        # Their secrets carry all roles of the user, in other projects too.
+        demand_person(caller, "see EC2 credentials")
         return self._opened(await self._database.read(_own_key, user_id, access))
 
     async def create(self, caller: Caller, user_id: str, project_id: str) -> AccessKey:

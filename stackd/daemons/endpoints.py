@@ -8,7 +8,6 @@ from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.web.resource import IResource, Resource
-from twisted.web.server import Site
 
 from stackd.api.ec2.resource import QueryApi
 from stackd.api.metadata.signed import SignedInstances
@@ -18,7 +17,9 @@ from stackd.api.openstack.identity.service import IdentityService
 from stackd.api.openstack.image.service import ImageService
 from stackd.api.openstack.network.service import NetworkService
 from stackd.api.openstack.streaming import StreamSite
+from stackd.api.sites import Root, ToldSite
 from stackd.config.sections import LOCAL_IMAGES, Config
+from stackd.daemons.accesslog import AccessLog
 from stackd.daemons.health import HealthResource, MetricsResource
 from stackd.daemons.parts import Parts
 from stackd.imageservice.sweeping import STALL_SECONDS, Sweep, SweepService
@@ -43,15 +44,16 @@ def api_services(parts: Parts) -> MultiService:
     """Listeners of the EC2 and the OpenStack APIs."""
     services = MultiService()
     base = parts.config.api.port_base
-    _listen(parts, base, Site(with_health({b"": ec2(parts)}))).setServiceParent(services)
-    _listen(parts, base + 1, StreamSite(with_health(openstack(parts)))).setServiceParent(services)
+    tell = AccessLog(parts.reactor)
+    _listen(parts, base, ToldSite(with_health({}, ec2(parts)), tell)).setServiceParent(services)
+    _listen(parts, base + 1, StreamSite(with_health(openstack(parts)), tell=tell)).setServiceParent(services)
     return services
 
 
 def image_services(parts: Parts) -> MultiService:
     """A listener of the image API alone, at its place among the OpenStack APIs, and the sweep of its bytes."""
     services = MultiService()
-    site = StreamSite(with_health({b"image": image(parts)}))
+    site = StreamSite(with_health({b"image": image(parts)}), tell=AccessLog(parts.reactor))
     _listen(parts, parts.config.api.port_base + 1, site).setServiceParent(services)
     SweepService(image_sweep(parts), parts.reactor).setServiceParent(services)
     return services
@@ -73,10 +75,10 @@ def metadata_service(parts: Parts) -> StreamServerEndpointService:
     secret = parts.metadata_secret
     resource = MetadataResource(find=SignedInstances(secret, show).find, user_data=user_data,
                                 region=parts.config.cloud.region, secret=secret, clock=parts.reactor)
-    return _listen(parts, parts.config.api.port_base + 2, Site(resource))
+    return _listen(parts, parts.config.api.port_base + 2, ToldSite(resource, AccessLog(parts.reactor)))
 
 
-def ec2(parts: Parts) -> IResource:
+def ec2(parts: Parts) -> QueryApi:
     """EC2 and STS."""
     return QueryApi(parts.identity, parts.reactor, parts.config.cloud.region, parts.core)
 
@@ -104,16 +106,15 @@ def image(parts: Parts) -> IResource:
     return resource
 
 
-def with_health(children: Mapping[bytes, IResource]) -> Resource:
-    """A root with these children, ``/healthz`` and ``/metrics``."""
-    root = Resource()
+def with_health(children: Mapping[bytes, IResource], otherwise: Resource | None = None) -> Resource:
+    """A root with these children, ``/healthz`` and ``/metrics``; ``otherwise`` answers at all other paths."""
+    root = Root(otherwise)
     for path, child in {**children, b"healthz": HealthResource({}), b"metrics": MetricsResource()}.items():
         root.putChild(path, child)
     return root
 
 
 def _listen(parts: Parts, port: int, site: Any) -> StreamServerEndpointService:
-    site.displayTracebacks = False
     endpoint = TCP4ServerEndpoint(parts.reactor, port, backlog=512, interface=parts.config.api.host)
     service = StreamServerEndpointService(endpoint, site)
     service._raiseSynchronously = True  # a port in use is an error at start, not a line in the log

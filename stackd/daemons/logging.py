@@ -20,6 +20,8 @@ from twisted.logger import (
 from zope.interface import implementer
 
 MASK = "***"
+READY_LINES = "json_lines"
+"""The key of an event that carries lines of JSON, as the access log does."""
 SECRET_WORDS = ("password", "secret", "token", "private_key")
 # Keys that Twisted's own callers put into events: they say again what the message says.
 _TWISTED = {"message", "time", "system", "format", "isError", "why", "failure", "request_id"}
@@ -34,8 +36,8 @@ class JsonLines:
         self._stream = stream
 
     def __call__(self, event: LogEvent) -> None:
-        """Write one event."""
-        self._stream.write(line(event))
+        """Write one event, or the lines it brings along."""
+        self._stream.write(event.get(READY_LINES) or line(event))
         self._stream.flush()
 
 

@@ -78,9 +78,15 @@ def _accepts(wanted: Sequence[str]) -> Callable[[str], bool]:
 
 def pattern(text: str) -> re.Pattern[str]:
     """A value with wildcards as a regular expression; a backslash takes the meaning from what follows."""
-    def part(match: re.Match[str]) -> str:
-        if match[2]:
-            return ".*" if match[2] == "*" else "."
-        return re.escape(match[1] or match[3] or match[4])
-    # Runs of stars mean one: many in a row would make matching slow.
-    return re.compile(_WILD.sub(part, re.sub(r"(?<!\\)\*+", "*", text)), re.DOTALL)
+    parts = [""]
+    for match in _WILD.finditer(text):
+        if match[2] == "*":
+            parts.append("")
+        else:
+            parts[-1] += "." if match[2] else re.escape(match[1] or match[3] or match[4])
+    first, *middle = parts
+    if not middle:
+        return re.compile(first, re.DOTALL)
+    # What stands between two stars is looked for once, from the left, and never again: else a pattern of many stars
+    # would keep the cloud busy for ever.
+    return re.compile(first + "".join(f"(?>.*?{each})" for each in middle[:-1]) + f".*{middle[-1]}", re.DOTALL)

@@ -22,6 +22,7 @@ from stackd.api.ec2.calls import Call
 from stackd.api.ec2.dispatch import EC2, STS, Api
 from stackd.api.ec2.model import SERVICES
 from stackd.api.ec2.requests import WireRequest
+from stackd.api.sites import note
 from stackd.core.cloud import Cloud
 from stackd.interfaces.clock import Clock
 from stackd.interfaces.identity import IIdentity
@@ -77,7 +78,8 @@ class QueryApi(Resource):
         try:
             wire = requests.from_twisted(request)
             service = service_of(wire)
-            return 200, await self._carry_out(wire, service, request_id)
+            note(request, action=wire.first("Action")[:64])
+            return 200, await self._carry_out(request, wire, service, request_id)
         except errors.StackdError as error:
             problem: errors.StackdError = error
         except Exception:
@@ -85,13 +87,14 @@ class QueryApi(Resource):
             problem = errors.Internal(f"An internal error has occurred ({request_id}).")
         return faults.render(problem, request_id, service, NAMESPACES[service])
 
-    async def _carry_out(self, wire: WireRequest, service: str, request_id: str) -> bytes:
+    async def _carry_out(self, request: Request, wire: WireRequest, service: str, request_id: str) -> bytes:
         if wire.method not in ("POST", "GET"):
             raise errors.MethodNotAllowed(f"The method {wire.method} is not allowed.", remedy="Use POST.")
         api = self._apis[service]
         action = wire.first("Action")
         now = self._clock.seconds()
         caller = await authenticate(wire, self._identity, self._region, service, now, request_id)
+        note(request, project=caller.project_id)
         api.find(action, wire.first("Version"))
         call = Call(action=action, caller=evolve(caller, request_id=request_id), parameters={}, core=self._core,
                     region=self._region, endpoint=wire.headers.get("host", "localhost"), now=now)

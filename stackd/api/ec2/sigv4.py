@@ -122,7 +122,7 @@ def _in_query(request: WireRequest) -> Claim:
     if values.get("X-Amz-Algorithm") != ALGORITHM:
         raise errors.InvalidValue("X-Amz-Algorithm", f"only {ALGORITHM} is supported.")
     expires = values["X-Amz-Expires"]
-    if not expires.isdecimal() or not 1 <= int(expires[:9]) <= MAX_PRESIGNED:
+    if not (expires.isascii() and expires.isdecimal() and len(expires) <= 6 and 1 <= int(expires) <= MAX_PRESIGNED):
         raise errors.InvalidValue("X-Amz-Expires", f"it must be between 1 and {MAX_PRESIGNED} seconds.")
     date = parse_date(values["X-Amz-Date"], STAMP)
     return Claim(request=request, scope=_scope(values["X-Amz-Credential"], date), date=date,

@@ -8,6 +8,7 @@ answer, and turns every error into a fault in the service's vocabulary.
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
+from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
@@ -22,11 +23,13 @@ from werkzeug.exceptions import HTTPException
 
 from stackd import errors
 from stackd.api.openstack import faults
+from stackd.api.sites import MAX_BODY, note
 from stackd.interfaces.identity import IIdentity
 from stackd.model.callers import Caller
 
 log = Logger()
-MAX_BODY = 1 << 20
+MOST_PROBLEMS = 20
+MOST_WORDS = 300
 NOBODY = Caller(user_id="", user_name="", project_id="", project_name="", roles=frozenset(), request_id="")
 
 
@@ -54,6 +57,11 @@ class Call:
     def args(self, name: str) -> tuple[str, ...]:
         """All values of a query argument."""
         return tuple(value for key, value in self.query if key == name)
+
+    def number(self, name: str, default: int, least: int = 0) -> int:
+        """A query argument that is a number; raises ``InvalidValue``."""
+        text = self.arg(name)
+        return default if text is None else number(name, text, least)
 
 
 @frozen
@@ -123,6 +131,7 @@ async def _respond(service: Service, request: Request, perform: Operation, valid
     try:
         version = service.negotiate(request)
         caller = NOBODY if public else await _caller(service, request, request_id)
+        note(request, project=caller.project_id)
         body = _body(request, validator) if validator and not raw_body else None
         call = Call(caller=caller, method=request.method.decode(), path=request.path.decode("utf-8", "replace"),
                     base=base_url(request), query=_query(request), body=body, version=version, raw=request)
@@ -168,6 +177,14 @@ def handle_http_errors(app: Klein) -> None:
         return write(request, fault(self, error, ""), {})
 
 
+def number(name: str, text: str, least: int = 0) -> int:
+    """A number that a client wrote in digits, of at most 18; raises ``InvalidValue``."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) >= least):
+        raise errors.InvalidValue(name, f"'{text[:64]}' is no number of {least} or more",
+                                  remedy="Write it in decimal digits.")
+    return int(text)
+
+
 def base_url(request: Request) -> str:
     """Scheme and host as the client wrote them."""
     host = request.getHeader("host") or "localhost"
@@ -201,7 +218,17 @@ def _body(request: Request, validator: Any) -> Any:
 
 def check_body(validator: Any, body: Any) -> None:
     """Raise ``InvalidValue`` that names the first field that is not as the schema says."""
-    problem = next(iter(sorted(validator.iter_errors(body), key=lambda e: list(map(str, e.path)))), None)
+    try:
+        # A body can be wrong in a million places; the first few are looked at.
+        problems = list(islice(validator.iter_errors(body), MOST_PROBLEMS))
+        problem = min(problems, key=lambda each: list(map(str, each.path)), default=None)
+        words = problem.message if problem is not None else ""
+    except RecursionError:
+        raise errors.Malformed("The request body is nested too deeply.") from None
     if problem is not None:
-        where = "/".join(map(str, problem.path)) or "the body"
-        raise errors.InvalidValue(where, problem.message)
+        raise errors.InvalidValue("/".join(map(str, problem.path))[:200] or "the body", shortened(words))
+
+
+def shortened(words: str) -> str:
+    """Words that quote what was sent, cut in their middle: who sent it knows it, and it may hold a password."""
+    return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS // 2]} ... {words[-MOST_WORDS // 2:]}"

@@ -15,10 +15,10 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.server import Request, Site
 from zope.interface import implementer
 
 from stackd import errors
+from stackd.api.sites import BoundedRequest, ToldSite
 
 T = TypeVar("T")
 BLOCK = 1 << 20
@@ -129,7 +129,7 @@ class Body:
             ended()
 
 
-class StreamRequest(Request):
+class StreamRequest(BoundedRequest):
     """A request that starts its handler before its body came, when :func:`streams` says so."""
 
     body: Body | None = None
@@ -142,6 +142,7 @@ class StreamRequest(Request):
             return
         expects = self.requestHeaders.getRawHeaders(b"expect", [b""])[0].lower() == b"100-continue"
         self.content = BytesIO()
+        self._begin()
         self.body = Body(channel.transport, expects and channel._version == b"HTTP/1.1")
         super().requestReceived(channel._command, channel._path, channel._version)
 
@@ -194,13 +195,13 @@ class StreamChannel(HTTPChannel):
             super().allContentReceived()
 
 
-class StreamSite(Site):
+class StreamSite(ToldSite):
     """A site that serves any resource and streams the uploads among its requests."""
 
     protocol = StreamChannel  # type: ignore[assignment]
 
     def __init__(self, resource: Any, **options: Any) -> None:
-        """The arguments are those of ``Site``."""
+        """The arguments are those of ``ToldSite``."""
         super().__init__(resource, requestFactory=StreamRequest, **options)
 
     def getResourceFor(self, request: Any) -> Any:

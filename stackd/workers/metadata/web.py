@@ -112,7 +112,7 @@ class MetadataResource(Resource):
             raise errors.NotAllowed("Session tokens are not given through proxies.",
                                     remedy="Ask from the guest itself.")
         ttl = request.getHeader(_TTL) or ""
-        if not (ttl.isascii() and ttl.isdigit() and 1 <= int(ttl) <= tokens.LONGEST):
+        if not (ttl.isascii() and ttl.isdigit() and len(ttl) <= 5 and 1 <= int(ttl) <= tokens.LONGEST):
             raise errors.InvalidValue(_TTL, f"it must be 1 to {tokens.LONGEST} seconds.")
         request.setHeader(_TTL, ttl)
         return tokens.issue(self._secret, found.instance.id, int(self._clock.seconds()) + int(ttl)).encode()

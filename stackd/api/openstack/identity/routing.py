@@ -5,7 +5,6 @@ from typing import Any
 
 from klein import Klein
 
-from stackd import errors
 from stackd.api.openstack.http import Answer, Call, Service, handle_http_errors
 from stackd.api.openstack.identity.catalog import Catalog
 from stackd.core.identity import Identity
@@ -32,10 +31,8 @@ def root(call: Call) -> str:
 
 def page_of(call: Call) -> PageRequest:
     """``limit`` and ``marker`` of the query; raises ``InvalidValue``."""
-    limit = call.arg("limit", str(MAX_LIMIT)) or ""
-    if not limit.isdecimal() or int(limit) < 1:
-        raise errors.InvalidValue("limit", "it must be a positive number.")
-    return PageRequest(limit=min(int(limit), MAX_LIMIT), marker=call.arg("marker"))
+    limit = call.number("limit", MAX_LIMIT, least=1)
+    return PageRequest(limit=min(limit, MAX_LIMIT), marker=call.arg("marker"))
 
 
 def flag(call: Call, name: str) -> bool | None:

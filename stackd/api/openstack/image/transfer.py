@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator
 
 from stackd import errors
 from stackd.api.openstack import streaming
-from stackd.api.openstack.http import Answer, Call
+from stackd.api.openstack.http import Answer, Call, number
 from stackd.api.openstack.image import views
 from stackd.interfaces.imageservice import IContent
 from stackd.model.images import Image
 
 OCTETS = "application/octet-stream"
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 async def upload(content: IContent, call: Call, image_id: str) -> Answer:
@@ -73,9 +73,7 @@ def _announced(call: Call) -> int | None:
     for header in ("x-openstack-image-size", "content-length"):
         value = call.raw.getHeader(header)
         if value is not None:
-            if not (value.isascii() and value.isdigit()):
-                raise errors.InvalidValue(header, f"{value!r} is not a number of bytes")
-            return int(value)
+            return number(header, value)
     return None
 
 

@@ -90,7 +90,7 @@ def _sorted(call: Call, views: list[View]) -> list[View]:
 
 
 def _page(call: Call, views: list[View]) -> tuple[list[View], list[dict[str, str]]]:
-    limit, marker = _limit(call), call.arg("marker")
+    limit, marker = call.number("limit", 0), call.arg("marker")
     backwards = (call.arg("page_reverse") or "").lower() in _TRUE
     at = _position(views, marker)
     if backwards:
@@ -104,13 +104,6 @@ def _page(call: Call, views: list[View]) -> tuple[list[View], list[dict[str, str
         return page, []
     links = [_link(call, "next", page[-1]["id"])] if end < len(views) else []
     return page, links + ([_link(call, "previous", page[0]["id"])] if start > 0 else [])
-
-
-def _limit(call: Call) -> int:
-    text = call.arg("limit") or "0"
-    if not (text.isascii() and text.isdigit()):
-        raise errors.InvalidValue("limit", f"'{text}' is no number of 0 or more.")
-    return int(text)
 
 
 def _position(views: list[View], marker: str | None) -> int | None:
