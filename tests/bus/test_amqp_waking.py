@@ -21,7 +21,7 @@ class Wires:
         self.waiting: list[Callable[[Any], None]] | None = None
         self.full = False
 
-    def send(self, publish: Callable[[Any], None]) -> None:
+    def send(self, key: object, publish: Callable[[Any], None]) -> None:
         if self.full:
             raise errors.Overloaded("Full.")
         if self.waiting is None:

@@ -20,6 +20,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import pytest_twisted
 from attrs import evolve
@@ -133,8 +134,10 @@ class RabbitMq:
         shutil.rmtree(self.folder / "mnesia", ignore_errors=True)
 
     def freeze(self) -> None:
-        """It holds its connections and says nothing more."""
+        """It holds its connections and says nothing more, once this returns."""
         self._signal(signal.SIGSTOP)
+        while not all(state in "TXZ" for state in self._thread_states()):
+            time.sleep(0.01)
 
     def thaw(self) -> None:
         """It goes on."""
@@ -145,6 +148,13 @@ class RabbitMq:
         found = subprocess.run([str(CONTROL), "--node", self._name, *words], env=self._environment(), check=True,
                                capture_output=True, text=True, timeout=60)
         return found.stdout
+
+    def _thread_states(self) -> list[str]:
+        assert self._process is not None
+        top = psutil.Process(self._process.pid)
+        paths = [path for each in (top, *top.children(recursive=True)) if os.getpgid(each.pid) == top.pid
+                 for path in Path(f"/proc/{each.pid}/task").glob("*/stat")]
+        return [_state(path) for path in paths]
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -183,6 +193,14 @@ class RabbitMq:
             probe.sendall(HEADER)
             return bool(probe.recv(1))
         return False
+
+
+def _state(stat: Path) -> str:
+    """The letter of a thread's state, X for one that has ended."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 @contextlib.contextmanager

@@ -143,14 +143,48 @@ async def test_reports_nobody_can_keep_are_refused(buses: Buses) -> None:
             await bus.report("conductor", {"n": n})
 
 
+async def _talk(body: dict[str, Any]) -> str:
+    return "b" * 1000
+
+
 @pytest_twisted.ensureDeferred
 async def test_what_is_too_large_is_refused_on_both_ways(buses: Buses) -> None:
     caller, serving, endpoint = buses.add(), buses.add(largest=1000), ListeningEndpoint()
     await serving.serve("conductor", endpoint)
     with pytest.raises(errors.PayloadTooLarge):
         await serving.call("conductor", "echo", {"a": "b" * 1000})
+    endpoint.calls["talk"] = _talk
     with pytest.raises(errors.PayloadTooLarge, match="reply"):
-        await caller.call("conductor", "echo", {"a": "b" * 1000})
+        await caller.call("conductor", "talk", {})
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_others_send_too_large_is_set_aside(buses: Buses, lost_failures: list[Any]) -> None:
+    foreign, conductor, endpoint = buses.add(), buses.add(largest=1000), ListeningEndpoint()
+    await conductor.serve("conductor", endpoint)
+    await foreign.report("conductor", {"a": "b" * 10**6})
+    await foreign.report("conductor", {"n": 1})
+    assert await soon(endpoint.reports.get()) == {"n": 1}
+    while not await foreign.set_aside():
+        await after(0.05)
+    assert [event["log_failure"].type for event in lost_failures] == [errors.Malformed]
+    lost_failures.clear()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_queue_of_another_form_holds_up_nothing_else(buses: Buses) -> None:
+    bus, operator, endpoint = buses.add(), buses.add(), ListeningEndpoint()
+    await bus.serve("compute@h1", endpoint)
+    channel = operator._connection.client.new_channel()
+    await channel.channel_open()
+    await channel.queue_declare(queue=operator._names.calls("compute@h2"), durable=True)
+    serving = begun(bus.serve("compute@h2", endpoint))
+    await after(0.5)
+    assert not serving.called
+    assert await operator.call("compute@h1", "echo", {"n": 1}) == {"n": 1}
+    await channel.queue_delete(queue=operator._names.calls("compute@h2"))
+    await soon(serving)
+    assert await operator.call("compute@h2", "echo", {"n": 2}) == {"n": 2}
 
 
 @pytest_twisted.ensureDeferred
@@ -194,6 +228,12 @@ async def test_without_a_broker_messages_wait_and_are_bounded(buses: Buses) -> N
             await call
     with pytest.raises(errors.OutcomeUnknown, match="0.2 s"):
         await bus.report("conductor", {})
+    with pytest.raises(errors.CallTimedOut):  # those before hold no place any more
+        await bus.call("conductor", "echo", {}, 0.1)
+    waiting = begun(bus.report("conductor", {}))
+    await bus.stopService()
+    with pytest.raises(errors.OutcomeUnknown, match="stopped"):
+        await waiting
 
 
 HOST = "stackd-host-h1"

@@ -59,10 +59,11 @@ class Calling:
         asked = self._asked[number] = _Asked(address, method, Deferred())
         limit = self._clock.callLater(timeout, self._time_out, asked, timeout)
         try:
-            self.outlet.send(lambda channel: self._publish(asked, content, call.deadline, channel))
+            self.outlet.send(asked, lambda channel: self._publish(asked, content, call.deadline, channel))
             reply = await asked.answer
         finally:
             del self._asked[number]
+            self.outlet.forget(asked)
             if limit.active():
                 limit.cancel()
         if reply.error is not None:
@@ -76,8 +77,6 @@ class Calling:
         self._lost(Closed("the bus was stopped"))
 
     def _publish(self, asked: _Asked, content: Content, deadline: float, channel: WireChannel) -> None:
-        if asked.answer.called:
-            return
         asked.sent = True
         # What nobody took by then the broker throws away.
         left = max(1, int((deadline - self._clock.seconds()) * 1000))
@@ -126,7 +125,7 @@ class Calling:
             content = envelope.content(envelope.dump_failure(error), "reply", self._settings.largest,
                                        correlation_id=correlation_id)
         try:
-            self.outlet.send(lambda channel: channel.basic_publish(routing_key=to, content=content))
+            self.outlet.send(object(), lambda channel: channel.basic_publish(routing_key=to, content=content))
         except (errors.Overloaded, Closed) as error:
             _log.warn("An answer cannot be sent, its caller will time out: {error}", error=str(error))
 

@@ -193,6 +193,7 @@ class AmqpConnection(Service):
 
     async def _connected(self, broker: Broker) -> WireClient:
         client = WireClient(WireDelegate(self._client_name), broker.vhost, self._settings.heartbeat, self.clock)
+        client.largest = self._settings.largest
         within = self._settings.connect_within
         connecting = connectProtocol(self._endpoint(broker), client)  # type: ignore[no-untyped-call]
         self._waiting = connecting.addTimeout(within, self.clock)

@@ -70,6 +70,8 @@ def dump(message: Message) -> bytes:
 
 def load(cls: type[Any], raw: bytes) -> Any:
     """The message of this class; raises ``Malformed`` for what is none and ``NotSupported`` for a foreign version."""
+    if not raw:
+        raise errors.Malformed(f"A {_KINDS[cls]} came without a body: it was longer than the bus carries.")
     try:
         found = orjson.loads(raw)
         version = found["v"]

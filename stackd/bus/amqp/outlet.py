@@ -1,6 +1,6 @@
 """What wants to be published waits here, in order and bounded, while the broker is away or takes nothing."""
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 
 from twisted.logger import Logger
@@ -25,24 +25,32 @@ class Outlet:
         self._connection = connection
         self._prepare = opened
         self._most = most
-        self._waiting: deque[Publish] = deque()
+        self._waiting: OrderedDict[object, Publish] = OrderedDict()
         self._lasting: LastingChannel = connection.keep(declared, self._opened, lost)
 
-    def send(self, publish: Publish) -> None:
-        """Call ``publish`` with the channel, now or when there is one; raises ``Overloaded`` when too many wait."""
+    def send(self, key: object, publish: Publish) -> None:
+        """Call ``publish`` with the channel, now or when there is one; raises ``Overloaded`` when too many wait.
+
+        Until then ``key`` can be given to :meth:`forget`.
+        """
         channel = self._usable()
         if channel is not None and not self._waiting:
             publish(channel)
         elif len(self._waiting) >= self._most:
             raise errors.Overloaded("The broker does not take messages now, and too many wait for it.")
         else:
-            self._waiting.append(publish)
+            self._waiting[key] = publish
+
+    def forget(self, key: object) -> None:
+        """Nobody needs this any more; nothing happens when it was published already."""
+        self._waiting.pop(key, None)
 
     def flow(self) -> None:
         """Send what waits, as far as the broker takes it; called whenever that may have changed."""
         while self._waiting and (channel := self._usable()) is not None:
+            _, publish = self._waiting.popitem(last=False)
             try:
-                self._waiting.popleft()(channel)
+                publish(channel)
             except Closed:
                 return
             except Exception:

@@ -45,10 +45,11 @@ class Reporting:
         self._sendings.add(sending)
         limit = self._clock.callLater(self._settings.confirm_within, self._give_up, sending)
         try:
-            self.outlet.send(lambda channel: self._publish(sending, channel))
+            self.outlet.send(sending, lambda channel: self._publish(sending, channel))
             await sending.taken
         finally:
             self._sendings.discard(sending)
+            self.outlet.forget(sending)
             if limit.active():
                 limit.cancel()
 
@@ -68,8 +69,6 @@ class Reporting:
         channel.on_return = self._returned
 
     def _publish(self, sending: _Sending, channel: WireChannel) -> None:
-        if sending.taken.called:
-            return
         number = self._number + 1
         sending.content.properties |= {"message-id": str(number), "user-id": channel.client.user}
         channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.reports(sending.address),

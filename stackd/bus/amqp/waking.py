@@ -41,7 +41,7 @@ class Waking:
 
     def _round(self) -> None:
         try:
-            self._calling.outlet.send(self._send)
+            self._calling.outlet.send(self, self._send)
         except (errors.Overloaded, Closed) as error:
             _log.warn("{count} wakes are dropped: {error}", count=len(self._wakes), error=str(error))
             self._wakes.clear()

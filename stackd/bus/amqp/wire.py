@@ -64,6 +64,7 @@ class WireChannel(AMQChannel):  # type: ignore[misc]
         self._waiting: deque[tuple[Method, Deferred[Message]]] = deque()
         self._arriving: tuple[Message, int, list[bytes]] | None = None
         self._missing = 0
+        self._kept = True
 
     def invoke(self, method: Method, args: tuple[Any, ...], content: Content | None = None) -> Any:
         """Send one method, with its content, in one write."""
@@ -103,14 +104,15 @@ class WireChannel(AMQChannel):  # type: ignore[misc]
         message, _, chunks = self._under_way()
         size, properties = read_header(message.method.klass, payload)
         message.content = Content(b"", properties=properties)
-        self._missing = size
+        self._missing, self._kept = size, size <= self.client.largest
         self._arriving = message, size, chunks
         self._complete()
 
     def body_arrived(self, payload: bytes) -> None:
         """A piece of a body came."""
         _, _, chunks = self._under_way()
-        chunks.append(payload)
+        if self._kept:
+            chunks.append(payload)
         self._missing -= len(payload)
         self._complete()
 
@@ -172,6 +174,8 @@ class WireClient(AMQClient):  # type: ignore[misc]
         self.disconnected = TwistedEvent()
         self.closed = False
         self.channel_max = 2047
+        self.largest = 2**31
+        """Longer bodies are thrown away while they arrive; their messages come without."""
         self.server_properties: dict[str, Any] = {}
         self.blocked = False
         self.congested = False
