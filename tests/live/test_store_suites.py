@@ -38,11 +38,11 @@ def test_the_suites_pass(any_server: DatabaseServer, url: str) -> None:
         env=os.environ | {VARIABLE: url}, capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0, done.stdout[-5000:]
     # They ran there and nowhere else: the last of them left its rows.
-    engine = make_engine(url)
-    with engine.connect() as connection:
+    opened = make_engine(url)
+    with opened.connect() as connection:
         rows = [connection.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in complete_metadata().sorted_tables]
-    engine.dispose()
+    opened.dispose()
     assert sum(rows)
 
 
@@ -54,23 +54,23 @@ def test_many_daemons_upgrade_an_empty_database_at_once(any_server: DatabaseServ
 
 
 def test_an_upgraded_database_is_what_the_sources_say(url: str) -> None:
-    engine = make_engine(url)
-    with engine.connect() as connection:
+    opened = make_engine(url)
+    with opened.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, complete_metadata()) == []
-    engine.dispose()
+    opened.dispose()
 
 
 def test_names_that_differ_in_case_or_script_are_different_names(url: str) -> None:
-    engine = make_engine(url)
+    opened = make_engine(url)
     names = ["Demo", "demo", "démo", "\N{SNOWMAN}", "\N{GRINNING FACE}"]
-    with engine.connect() as connection:
+    with opened.connect() as connection:
         connection.begin()
         connection.execute(projects.insert(), [
             {"id": str(number), "name": name, "account": str(number)} for number, name in enumerate(names)])
         found = [connection.execute(select(projects.c.name).where(projects.c.name == name)).scalars().all()
                  for name in names]
-    engine.dispose()
+    opened.dispose()
     assert found == [[name] for name in names]
 
 
