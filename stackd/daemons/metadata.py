@@ -1,5 +1,6 @@
 """The metadata service in the routers of a host that one process plays whole; ``hosts`` calls it."""
 
+from stackd.api.sites import ToldSite
 from stackd.daemons.parts import Parts
 from stackd.interfaces.assignments import IAssignments
 from stackd.interfaces.network import IRouters
@@ -21,4 +22,4 @@ def host_service(parts: Parts, routers: IRouters, network: NetworkWorker, comput
         return await assignments.user_data(compute.host, instance_id)
 
     return host_metadata(reactor=parts.reactor, routers=routers, lookup=lookup, user_data=user_data,
-                         region=parts.config.cloud.region, secret=parts.metadata_secret)
+                         region=parts.config.cloud.region, secret=parts.metadata_secret, site=ToldSite)

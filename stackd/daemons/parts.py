@@ -63,8 +63,10 @@ class Parts:
     def database(self) -> Database:
         """The database, its schema brought up to date."""
         section = self.config.database
-        schema.upgrade(section.url)
         sqlite = section.url.startswith("sqlite")
+        if sqlite:
+            _private(section.url)
+        schema.upgrade(section.url)
         return Database(
             section.url, self.reactor, ThreadExecutor(self.reactor, section.threads, "readers"),
             ThreadExecutor(self.reactor, 1 if sqlite else section.threads, "writers"), self.bus.wake, stamps.flush)
@@ -143,6 +145,14 @@ class Parts:
             self.database.close()
         if "threads" in made:
             self.threads.stop()
+
+
+def _private(url: str) -> None:
+    """Make the file of a sqlite database its owner's alone; what sqlite makes beside it is then so, too."""
+    path = Path(url.removeprefix("sqlite:///"))
+    if path.parent.is_dir():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
 
 
 def _fernet_keys(path: Path) -> list[str]:

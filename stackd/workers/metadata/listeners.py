@@ -32,12 +32,14 @@ class MetadataListeners(Service):
 
     def __init__(self, *, reactor: Any, clock: IReactorTime, networks: Callable[[], Awaitable[Iterable[str]]],
                  identity: Callable[[str], object | None], open_socket: Callable[[str], socket.socket],
-                 resource: Callable[[str], IResource], period: float = PERIOD) -> None:
+                 resource: Callable[[str], IResource], period: float = PERIOD,
+                 site: Callable[[IResource], Site] = Site) -> None:
         """Take what a look needs; the first is made when the service starts, then one every ``period`` seconds.
 
         ``reactor`` provides ``IReactorSocket``. ``networks`` tells the ids wired now; ``identity(id)`` tells a
         network's namespace from a later one of the same name, None while there is none; ``open_socket(id)`` gives a
-        listening socket in it or raises ``OSError``; ``resource(id)`` is what is served there.
+        listening socket in it or raises ``OSError``; ``resource(id)`` is what is served there,
+        ``site`` what serves it.
         """
         self._reactor = reactor
         self._networks = networks
@@ -45,6 +47,7 @@ class MetadataListeners(Service):
         self._open_socket = open_socket
         self._resource = resource
         self._period = period
+        self._site = site
         self._opened: dict[str, _Open] = {}
         self._turn = defer.DeferredLock()
         self._loop = LoopingCall(lambda: defer.ensureDeferred(self._look_safely()))
@@ -99,7 +102,7 @@ class MetadataListeners(Service):
             log.warn("metadata of network {id} cannot be served yet: {error}", id=id, error=str(error))
             return
         try:
-            port = self._reactor.adoptStreamPort(made.fileno(), socket.AF_INET, Site(self._resource(id)))
+            port = self._reactor.adoptStreamPort(made.fileno(), socket.AF_INET, self._site(self._resource(id)))
         finally:
             made.close()
         self._opened[id] = _Open(port, identity)
