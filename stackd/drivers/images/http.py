@@ -52,6 +52,8 @@ class HttpImages:
         self._reactor = reactor
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = 8
+        # Two lines in the log for each connection say nothing.
+        self._pool._factory.noisy = False
         # Shorter than servers keep idle connections.
         self._pool.cachedConnectionTimeout = 30
         agent = Agent(reactor, _policy(section.ca_file), connectTimeout=section.timeout, pool=self._pool)
