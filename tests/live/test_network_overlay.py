@@ -115,6 +115,7 @@ async def test_only_the_own_host_serves(bench: OverlayBench) -> None:
         run(guest.name, "ip", "neigh", "flush", "dev", "eth0")
         assert not connects(guest.name, METADATA, 80, 0.6)
         assert not pings(guest.name, "10.0.0.1")
+        assert router_mac(network.id, there.tunnel) not in run(guest.name, "ip", "neigh")
         assert pings(guest.name, "10.0.0.6"), "its network is there all the same"
     run(routers[0], "ip", "link", "set", "inside", "up")
     assert guest.dhcp()["ip"] == "10.0.0.5"
@@ -160,6 +161,7 @@ async def test_hosts_come_and_go(bench: OverlayBench) -> None:
     assert pings(newcomer.name, "10.0.0.5") and pings(first.name, "10.0.0.7") and pings(first.name, "10.0.0.6")
     await one.wire(network, peers=(two,), generation=3)
     assert flooded(one, network) == [two.tunnel]
+    assert three.tunnel not in run(one.name, "bridge", "fdb", "show"), "what was learned of it is forgotten too"
     assert not pings(first.name, "10.0.0.7") and pings(first.name, "10.0.0.6")
     await one.wire(network, generation=4)
     assert flooded(one, network) == [] and not pings(first.name, "10.0.0.6")

@@ -99,7 +99,7 @@ async def until_pings(guest: Guest, port: Port, expected: bool = True) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_the_cloud_joins_hosts_and_parts_them(bench: OverlayBench) -> None:
-    """Guests of a project meet across hosts and zones; a late host joins, a worker is restarted, the last port leaves."""
+    """Guests of a project meet across hosts and zones; a late host joins, a worker restarts, the last port leaves."""
     one, two, three = bench.hosts
     cloud = WiredCloud(bench.hosts)
     try:
