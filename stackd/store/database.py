@@ -164,6 +164,7 @@ class Database:
         if trouble is Trouble.UNFIT:
             raise errors.InvalidValue("request", "it holds a value that the database cannot keep.") from error
         if trouble is Trouble.AWAY and waited >= self._patience:
+            log.error("the database does not answer: {error}", error=str(error.orig))
             raise errors.DatabaseUnavailable("The database does not answer.") from error
         # On sqlite one writes at a time: nobody else can have been faster.
         most = {Trouble.RACE: RACES, Trouble.CLASH: 1 if self._serial else CLASHES}

@@ -10,9 +10,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exc
 
+from stackd import errors
 from stackd.store.engines import MARIADB, MYSQL, POSTGRESQL, make_engine
+from stackd.store.troubles import Trouble, trouble_of
 
 SCRIPTS = Path(__file__).parent / "migrations"
 PATIENCE = 300
@@ -28,7 +30,7 @@ _TEXT = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 def upgrade(url: str) -> None:
     """Bring the database to the newest version; nothing happens when it is there already.
 
-    Any number of daemons may call it at once.
+    Any number of daemons may call it at once. Raises ``DatabaseUnavailable``.
     """
     engine = make_engine(url, pool_size=1)
     config = alembic_config()
@@ -37,6 +39,11 @@ def upgrade(url: str) -> None:
             prepare(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except exc.OperationalError as error:
+        if trouble_of(error) is not Trouble.AWAY:
+            raise
+        raise errors.DatabaseUnavailable(f"The database does not answer: {str(error.orig).strip()}.",
+                                         remedy="Start it, or mend the key url of the section database.") from error
     finally:
         engine.dispose()
 

@@ -36,9 +36,10 @@ _STATES = {
 _NUMBERS = {
     1205: Trouble.RACE, 1213: Trouble.RACE, 1020: Trouble.RACE,
     1062: Trouble.CLASH, 1451: Trouble.CLASH, 1452: Trouble.CLASH,
-    # No socket, refused, gone away, lost; shutting down, killed; full.
+    # No socket, refused, gone away, lost; shutting down, killed; full; not let in.
     2002: Trouble.AWAY, 2003: Trouble.AWAY, 2006: Trouble.AWAY, 2013: Trouble.AWAY, 1053: Trouble.AWAY,
     1927: Trouble.AWAY, 1040: Trouble.AWAY, 1203: Trouble.AWAY,
+    1044: Trouble.AWAY, 1045: Trouble.AWAY, 1049: Trouble.AWAY,
 }
 _NAMES = {
     "SQLITE_CONSTRAINT_UNIQUE": Trouble.CLASH, "SQLITE_CONSTRAINT_PRIMARYKEY": Trouble.CLASH,

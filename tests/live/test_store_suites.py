@@ -74,6 +74,13 @@ def test_names_that_differ_in_case_or_script_are_different_names(url: str) -> No
     assert found == [[name] for name in names]
 
 
+@pytest.mark.parametrize("any_server", ["postgresql", "mariadb"], indirect=True)
+def test_an_upgrade_without_a_database_says_what_to_do(url: str) -> None:
+    nobody = url.replace("stackd@", "nobody@").replace("root@", "nobody@")
+    with pytest.raises(errors.DatabaseUnavailable, match="nobody.*mend the key url"):
+        schema.upgrade(nobody)
+
+
 @ensureDeferred
 @pytest.mark.parametrize("any_server", ["mariadb"], indirect=True)
 async def test_a_driver_in_python_alone_serves_too(url: str) -> None:
