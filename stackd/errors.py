@@ -197,6 +197,8 @@ class UnknownAction(BadRequest):
 class NotFound(StackdError):
     """No such resource that the caller may see."""
 
+    remedy = "List what there is in your project, and check the spelling."
+
     def __init__(self, kind: str, id: str, *, remedy: str | None = None) -> None:
         """``kind`` is a word of ``model.kinds``; ``id`` as the caller wrote it."""
         super().__init__(f"{kind.replace('_', ' ').capitalize()} {id} could not be found.", remedy=remedy)

@@ -40,14 +40,14 @@ class BoundedRequest(Request):
 
     def gotLength(self, length: int | None) -> None:
         """The headers are in."""
-        self.content = BytesIO()
+        self._gathered = self.content = BytesIO()
         self._begin()
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep one byte too many at most: whoever reads the body sees that it is too large."""
-        room = MAX_BODY + 1 - self.content.tell()
+        room = MAX_BODY + 1 - self._gathered.tell()
         if room > 0:
-            self.content.write(data[:room])
+            self._gathered.write(data[:room])
         self._kept += len(data)
         if self._kept > PATIENCE and self.channel is not None:
             self.channel.loseConnection()

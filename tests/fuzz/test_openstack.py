@@ -9,9 +9,9 @@ from tests.fuzz.mutations import ARGUMENTS, JUNK, SEGMENTS, bent, valid
 from tests.fuzz.people import Belongings, Person
 from tests.fuzz.surfaces import Route, check, routes
 
-ROUTES = tuple(routes())
 UNTOUCHED = {("identity", "DELETE", "/v3/users/<user_id>/credentials/OS-EC2/<access>")}
 """What would saw off the branch the suite sits on."""
+ROUTES = tuple(route for route in routes() if (route.api, route.method, route.path) not in UNTOUCHED)
 TOKENS: tuple[str | bytes, ...] = (
     "", "x", "gAAAAA" + "B" * 200, "x" * 8000, b"\xff\xfe", "\u00e9".encode("latin-1"), b"a\tb", "null", "a.b.c")
 
@@ -46,8 +46,6 @@ def named(route: Route) -> str:
 def test_a_route(route: Route, attacker: Person, own: Belongings, victim: Belongings) -> None:
     """Junk in its path, query, token, headers and body."""
     random = Random(named(route))
-    if (route.api, route.method, route.path) in UNTOUCHED:
-        pytest.skip("it would end the attacker's own credentials")
     for turn in range(14 if route.schemas else 9):
         path = filled(route, random, own, victim)
         if route.method == "GET":

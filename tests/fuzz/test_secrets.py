@@ -23,7 +23,8 @@ def test_no_secret_reaches_the_log(cloud: Running, attacker: Person, admin: Pers
         {"user": {"original_password": SECRET, "password": SECRET}}).encode())
     wire.send("GET", f"/compute/v2.1/servers?token={SECRET}&X-Amz-Signature={SECRET}&password={SECRET}", SECRET)
     wire.send("POST", "/compute/v2.1/servers", attacker.token, json.dumps({"server": {"user_data": SECRET}}).encode())
-    Wire(cloud.base).send("GET", f"/?Action=RunInstances&UserData={SECRET}&Signature={SECRET}&X-Amz-Credential={SECRET}")
+    names = ("UserData", "Signature", "X-Amz-Credential", "X-Amz-Security-Token", "PublicKeyMaterial")
+    Wire(cloud.base).send("GET", "/?Action=RunInstances&" + "&".join(f"{name}={SECRET}" for name in names))
     mark = "the-last-request-of-all"
     wire.send("GET", f"/compute/v2.1/servers?name={mark}", attacker.token)
     deadline = time.monotonic() + PATIENCE

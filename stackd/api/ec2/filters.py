@@ -49,7 +49,8 @@ def _finder(name: str, paths: Paths) -> Callable[[Mapping[str, Any]], Iterator[s
         return lambda view: texts(view, ["Tags", "Key" if name == "tag-key" else "Value"])
     if name.startswith("tag:"):
         return lambda view: (tag["Value"] for tag in view.get("Tags") or () if tag["Key"] == name[4:])
-    raise errors.InvalidValue("Filter.Name", f"the filter {name!r} is invalid.")
+    raise errors.InvalidValue("Filter.Name", f"the filter {name!r} is invalid.",
+                              remedy=f"Filters are {', '.join(sorted(paths))}, and where there are tags, tag:KEY.")
 
 
 def texts(value: Any, parts: Sequence[str]) -> Iterator[str]:

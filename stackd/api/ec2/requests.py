@@ -50,6 +50,8 @@ class WireRequest:
                 continue
             if name in found:
                 raise errors.InvalidValue(name, "the parameter is given more than once.")
+            if "\0" in name or "\0" in value:
+                raise errors.InvalidValue(name, "it has a NUL character.", remedy="Leave it out.")
             found[name] = value
         return found
 

@@ -132,6 +132,7 @@ async def _respond(service: Service, request: Request, perform: Operation, valid
         version = service.negotiate(request)
         caller = NOBODY if public else await _caller(service, request, request_id)
         note(request, project=caller.project_id)
+        _refuse_nul(request, kwargs)
         body = _body(request, validator) if validator and not raw_body else None
         call = Call(caller=caller, method=request.method.decode(), path=request.path.decode("utf-8", "replace"),
                     base=base_url(request), query=_query(request), body=body, version=version, raw=request)
@@ -198,6 +199,14 @@ async def _caller(service: Service, request: Request, request_id: str) -> Caller
     return await service.identity.caller_of_token(token, request_id)
 
 
+def _refuse_nul(request: Request, kwargs: Mapping[str, str]) -> None:
+    """No name or id has a NUL in it, and not every database keeps one."""
+    if any("\0" in value for value in kwargs.values()):
+        raise errors.NotFound("resource", request.path.decode("utf-8", "replace"))
+    if b"%00" in request.uri.partition(b"?")[2]:
+        raise errors.InvalidValue("the query", "it has a NUL character", remedy="Leave it out.")
+
+
 def _query(request: Request) -> tuple[tuple[str, str], ...]:
     # Not request.args: it loses the order, and names without a value.
     query = request.uri.partition(b"?")[2].decode("ascii", "replace")
@@ -208,6 +217,8 @@ def _body(request: Request, validator: Any) -> Any:
     raw = request.content.read(MAX_BODY + 1) if request.content else b""
     if len(raw) > MAX_BODY:
         raise errors.PayloadTooLarge("The request body is larger than 1 MiB.", remedy="Send less.")
+    if rb"\u0000" in raw:
+        raise errors.Malformed("Malformed request body: it has a NUL character.", remedy="Leave it out.")
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

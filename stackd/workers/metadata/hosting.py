@@ -24,4 +24,5 @@ def host_metadata(*, reactor: Any, routers: IRouters, lookup: Lookup, user_data:
                                 secret=secret, clock=reactor)
 
     return MetadataListeners(reactor=reactor, clock=reactor, networks=routers.networks,
-                             identity=routers.router_identity, open_socket=routers.metadata_socket, resource=resource, site=site)
+                             identity=routers.router_identity, open_socket=routers.metadata_socket, resource=resource,
+                             site=site)

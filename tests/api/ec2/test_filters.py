@@ -91,3 +91,13 @@ def test_tokens_belong_to_an_action_and_a_project():
                   call(NextToken=token[1:]), call(NextToken="x"), call(NextToken="é"), call(NextToken="====")):
         with pytest.raises(errors.InvalidMarker):
             paging.marker(other)
+
+
+@pytest.mark.parametrize(("text", "value", "fits"), [
+    ("a*b", "axxb", True), ("a*b", "axxbc", False), ("*", "", True), ("**a**", "bab", True),
+    ("*.txt", "a.txt.txt", True),
+    ("*ab", "aab", True), ("*a?*", "xab", True), ("\\*", "*", True), ("\\*", "x", False), ("*a*b*c", "xaxbxc", True),
+    ("*a" * 100 + "b", "a" * 255, False)])
+def test_patterns_match_and_never_hang(text: str, value: str, fits: bool) -> None:
+    """The last one would take a plain regular expression longer than the world lasts."""
+    assert bool(filters.pattern(text).fullmatch(value)) is fits

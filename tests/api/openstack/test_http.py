@@ -187,12 +187,15 @@ def test_every_error_has_a_status_of_its_own_choosing(error: type[errors.StackdE
     assert 400 <= status < 600
 
 
+GONE = f"Floating ip x could not be found. {errors.NotFound.remedy}"
+
+
 @pytest.mark.parametrize(("render", "body"), [
-    (faults.compute, {"itemNotFound": {"code": 404, "message": "Floating ip x could not be found."}}),
-    (faults.identity, {"error": {"code": 404, "message": "Floating ip x could not be found.", "title": "Not Found"}}),
-    (faults.image, {"code": 404, "title": "Not Found", "message": "Floating ip x could not be found."}),
+    (faults.compute, {"itemNotFound": {"code": 404, "message": GONE}}),
+    (faults.identity, {"error": {"code": 404, "message": GONE, "title": "Not Found"}}),
+    (faults.image, {"code": 404, "title": "Not Found", "message": GONE}),
     (network_faults.render, {"NeutronError": {
-        "type": "FloatingIPNotFound", "message": "Floating ip x could not be found.", "detail": ""}})])
+        "type": "FloatingIPNotFound", "message": GONE, "detail": ""}})])
 def test_each_service_words_an_error_its_own_way(render: faults.Render, body: dict[str, Any]) -> None:
     assert render(errors.NotFound("floating_ip", "x")) == (404, body)
 
