@@ -75,7 +75,8 @@ def _with_driver(parsed: URL) -> URL:
 
 def _server(parsed: URL, pool_size: int, reading: bool) -> Engine:
     backend = parsed.get_backend_name()
-    engine = create_engine(parsed, pool_size=pool_size, pool_pre_ping=True,
+    # Errors are logged: they must not quote user data and hashes.
+    engine = create_engine(parsed, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True,
                            connect_args={"connect_timeout": CONNECT_TIMEOUT},
                            isolation_level="REPEATABLE READ" if reading else "READ COMMITTED")
     statements = (*_ON_CONNECT[backend], _READ_ONLY[backend]) if reading else _ON_CONNECT[backend]
@@ -92,7 +93,7 @@ def _prepare_server(connection: Any, statements: Sequence[str]) -> None:
 
 
 def _sqlite(parsed: URL, pool_size: int) -> Engine:
-    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
+    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}, "hide_parameters": True}
     if parsed.database in (None, "", ":memory:"):
         options["poolclass"] = StaticPool
     else:
