@@ -1,8 +1,15 @@
 """Hosts come to a network and leave it at the same moment: in the end each knows exactly the others that are there."""
 
+import threading
+
 from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import ensureDeferred as ensure_deferred
+from twisted.internet.task import deferLater
 
 from stackd.model.assignments import FetchRequest, Hello, Version
+from stackd.model.ids import new_id
 from stackd.model.networks import Port
 from stackd.model.wirings import NetworkWiring
 from stackd.rules.plans.wiring import newest
@@ -80,3 +87,36 @@ async def test_who_comes_and_who_goes_is_told_to_all(database: Database) -> None
         await listener.listen()
         assert listener.network is not None
         assert set(listener.network.peers) == tunnels - {listener.tunnel}, listener.host
+
+
+@ensureDeferred
+async def test_one_that_comes_while_the_last_one_goes(database: Database) -> None:
+    """Neither transaction sees the other, but the host has a port all the time."""
+    crowd = Crowd(database)
+    await crowd.settle(count=2)
+    listeners = [Listener(database, number) for number in range(2)]
+    for listener in listeners:
+        await listener.hello()
+    network = await database.read(networks.default_of, crowd.project.id)
+    going, watching, coming = [port.device_id for port in await database.write(ports.create, [
+        ports.PortAsk(project_id=crowd.project.id, network_id=network.id, device_id=new_id()) for _ in range(3)])]
+    await database.write(ports.place, {going: "host-0", watching: "host-1"})
+    await listeners[1].listen()
+    finish, begun = threading.Event(), Deferred()
+
+    def come(tx: Transaction) -> None:
+        ports.place(tx, {coming: "host-0"})
+        reactor.callFromThread(begun.callback, None)
+        assert finish.wait(10)
+
+    came = ensure_deferred(database.write(come))
+    await begun
+    gone = ensure_deferred(database.write(ports.release, [going]))
+    await deferLater(reactor, 0.5)
+    await listeners[1].listen()
+    finish.set()
+    await came
+    await gone
+    await listeners[1].listen()
+    assert listeners[1].network is not None
+    assert listeners[1].network.peers == (listeners[0].tunnel,)
