@@ -7,7 +7,6 @@ Drivers raise only :class:`DriverFailure` leaves and :class:`NotSupported`.
 
 from typing import Any
 
-
 LONGEST = 1000
 """Characters of a message; words that quote what was sent can be as long as that."""
 

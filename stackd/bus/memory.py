@@ -127,7 +127,7 @@ class MemoryBus:
             self._enqueue(self._lose_report, report, taken)
         await taken
 
-    async def call(self, address: str, method: str, body: Body, timeout: float = 30.0) -> Any:  # noqa: ASYNC109
+    async def call(self, address: str, method: str, body: Body, timeout: float = 30.0) -> Any:
         """Ask one of the endpoints at the address."""
         call = _Call(address, method, orjson.dumps(body), Deferred())
         deadline = self._clock.callLater(timeout, self._time_out, call, timeout)

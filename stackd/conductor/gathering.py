@@ -20,12 +20,12 @@ class Gathering(Generic[Q, A]):
         """At most ``most`` requests go into one call."""
         self._serve = serve
         self._most = most
-        self._waiting: list[tuple[Q, "defer.Deferred[A]"]] = []
+        self._waiting: list[tuple[Q, defer.Deferred[A]]] = []
         self._running = False
 
     async def ask(self, request: Q) -> A:
         """Wait for the answer to one request."""
-        answer: "defer.Deferred[A]" = defer.Deferred()
+        answer: defer.Deferred[A] = defer.Deferred()
         self._waiting.append((request, answer))
         if not self._running:
             self._running = True

@@ -103,8 +103,8 @@ class Network:
     driver: str = key("fake", "Entry point of stackd.networks: fake, linuxbridge.", filled)
     netns: str = key("", "Network namespace everything is made in; empty: the host's own.")
     public_link: str = key("", "The interface that faces the outside; empty: a bridge of our own.")
-    tunnel_address: str = key("", "This host's address for the traffic of tenant networks between hosts (VXLAN); empty: "
-                              "networks end at this host.", tunnel)
+    tunnel_address: str = key("", "This host's address for the traffic of tenant networks between hosts (VXLAN); "
+                              "empty: networks end at this host.", tunnel)
     snat_range: str = key("100.64.0.0/16", "Routers take their outside addresses from it, the first is the gateway's; "
                           "hosts on one public network need ranges that do not overlap.", cidr)
     step_limit: float = key(60.0, "How long one change of the wiring may take.", at_least(1))

@@ -1,7 +1,7 @@
 """The message bus: wakes, reports and calls; buses are named in the entry point group ``stackd.buses``.
 
-Addresses are ``scheduler``, ``conductor``, ``registry`` (any one of them answers) or ``compute@HOST``, ``network@HOST``.
-Bodies are JSON values. Everything is serialised and parsed on every bus, and nothing is delivered
+Addresses are ``scheduler``, ``conductor``, ``registry`` (any one of them answers) or ``compute@HOST`` and
+``network@HOST``. Bodies are JSON values. Everything is serialised and parsed on every bus, and nothing is delivered
 synchronously. ``stackd/testing/contracts/bus.py`` is the suite every bus passes.
 """
 

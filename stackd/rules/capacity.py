@@ -12,7 +12,8 @@ def no_capacity(refusals: Sequence[Refusal]) -> str:
         return "No host could take the instance: the cloud has no hosts."
     counts = Counter(one.filter for one in refusals)
     total = sum(counts.values())
-    parts = ", ".join(f"{name} refused {count}" for name, count in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])))
+    most_first = sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
+    parts = ", ".join(f"{name} refused {count}" for name, count in most_first)
     nearest = max(refusals, key=lambda one: (one.nearness, one.host))
     return (f"No host could take the instance: of {total} host{'s' if total != 1 else ''}, {parts}; "
             f"the nearest miss {nearest.reason}.")

@@ -60,7 +60,7 @@ class SchedulerService(Service):
         self._read_at = float("-inf")
         self._again = False
         self._busy = False
-        self._idle: "list[defer.Deferred[None]]" = []
+        self._idle: list[defer.Deferred[None]] = []
         self._timer: DelayedCall | None = None
         self._subscription: ISubscription | None = None
 
@@ -84,7 +84,7 @@ class SchedulerService(Service):
         if self._subscription is not None:
             await self._subscription.stop()
         if self._busy:
-            done: "defer.Deferred[None]" = defer.Deferred()
+            done: defer.Deferred[None] = defer.Deferred()
             self._idle.append(done)
             await done
 

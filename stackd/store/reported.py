@@ -18,8 +18,8 @@ from stackd.rules.reports import Applied, applied, owned_by, unwirable
 from stackd.store import addresses, events, hosts, instances, ports, stamps
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments, contacts
-from stackd.store.tables.instances import instances as instances_table
 from stackd.store.tables.instances import client_tokens, user_data
+from stackd.store.tables.instances import instances as instances_table
 
 TOKENS_KEPT = 86_400.0
 """Seconds that a launch's client token is remembered beyond ended instances."""
