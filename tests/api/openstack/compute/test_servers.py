@@ -49,7 +49,7 @@ def test_what_a_creation_asks_for(nova: Nova) -> None:
 def test_networks_of_a_creation(nova: Nova) -> None:
     """None, by id with an address, by port."""
     cloud = nova.cloud
-    network = cloud.run(cloud.core.networks.list(cloud.caller))[0]
+    network = next(one for one in cloud.run(cloud.core.networks.list(cloud.caller)) if one.is_default)
     none = nova.running(name="none", networks="none")
     assert nova.show(none)["addresses"] == {} and "security_groups" not in nova.show(none)
     fixed = nova.running(name="fixed", networks=[{"uuid": network.id, "fixed_ip": "172.31.0.77"}])
