@@ -108,6 +108,8 @@ async def test_a_guest_finds_its_address_its_metadata_and_lets_its_owner_in(lan:
     known.write_text(f"10.9.0.2 {' '.join(host_key.split()[:2])}\n")
     told = run(lan.name, "ssh", "-i", str(lan.key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}",
                "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "root@10.9.0.2",
-               "hostname; cat /sys/class/net/eth0/mtu; ip -6 -o addr show dev eth0 scope global")
+               "hostname; cat /sys/class/net/eth0/mtu; "
+               # A router may take seconds to answer a solicitation.
+               "for second in $(seq 20); do ip -6 -o addr show dev eth0 scope global | grep fd00 && break; sleep 1; done")
     assert told.split()[:2] == ["moon", "1450"]
     assert "fd00:9::" in told, "it has an address from the router's advertisement too"
