@@ -110,6 +110,7 @@ async def test_a_guest_finds_its_address_its_metadata_and_lets_its_owner_in(lan:
                "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "root@10.9.0.2",
                "hostname; cat /sys/class/net/eth0/mtu; "
                # A router may take seconds to answer a solicitation.
-               "for second in $(seq 20); do ip -6 -o addr show dev eth0 scope global | grep fd00 && break; sleep 1; done")
+               "for second in $(seq 20); do "
+               "ip -6 -o addr show dev eth0 scope global | grep fd00 && break; sleep 1; done")
     assert told.split()[:2] == ["moon", "1450"]
     assert "fd00:9::" in told, "it has an address from the router's advertisement too"
