@@ -40,6 +40,7 @@ def build(folder: Path, say: Say = print) -> GuestImage:
 
     Builds into one folder wait for each other.
     """
+    folder = folder.absolute()  # its tools run in folders of their own
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
