@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import evolve
-from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
-from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.web.resource import IResource, Resource
 
 from stackd.api.ec2.resource import QueryApi
@@ -21,6 +19,7 @@ from stackd.api.sites import Root, ToldSite
 from stackd.config.sections import LOCAL_IMAGES, Config
 from stackd.daemons.accesslog import AccessLog
 from stackd.daemons.health import HealthResource, MetricsResource
+from stackd.daemons.listening import Listener
 from stackd.daemons.parts import Parts
 from stackd.imageservice.sweeping import STALL_SECONDS, Sweep, SweepService
 from stackd.model.assignments import InstanceAssignment
@@ -64,7 +63,7 @@ def image_sweep(parts: Parts, stall: float = STALL_SECONDS) -> Sweep:
     return Sweep(parts.registry, parts.store, stall=stall)
 
 
-def metadata_service(parts: Parts) -> StreamServerEndpointService:
+def metadata_service(parts: Parts) -> Listener:
     """The metadata of every instance for a proxy that signs whose it asks for."""
     async def show(id: str) -> InstanceAssignment | None:
         return await parts.database.read(assigned.assignment_of, id)
@@ -114,8 +113,5 @@ def with_health(children: Mapping[bytes, IResource], otherwise: Resource | None 
     return root
 
 
-def _listen(parts: Parts, port: int, site: Any) -> StreamServerEndpointService:
-    endpoint = TCP4ServerEndpoint(parts.reactor, port, backlog=512, interface=parts.config.api.host)
-    service = StreamServerEndpointService(endpoint, site)
-    service._raiseSynchronously = True  # a port in use is an error at start, not a line in the log
-    return service
+def _listen(parts: Parts, port: int, site: Any) -> Listener:
+    return Listener(parts.reactor, parts.config.api.host, port, site)

@@ -1,17 +1,46 @@
 """Free ports for servers that tests start."""
 
+import fcntl
 import os
 import socket
+import tempfile
+from pathlib import Path
+from typing import IO
+
+LOWEST, HIGHEST = 20_000, 32_000
+"""Below those the kernel gives to clients."""
+_held: list[IO[str]] = []
 
 
 def free_base() -> int:
-    """Three free ports in a row, below those the kernel gives to clients; every process begins elsewhere."""
-    for base in range(20000 + os.getpid() % 10000, 32000, 3):
-        try:
-            for port in range(base, base + 3):
-                with socket.socket() as listener:
-                    listener.bind(("127.0.0.1", port))
-        except OSError:
+    """Three free ports in a row that no other living test process was given."""
+    spans = (HIGHEST - LOWEST) // 3
+    for step in range(spans):
+        base = LOWEST + 3 * ((os.getpid() * 7 + step) % spans)
+        if _taken(base) or not all(map(_free, range(base, base + 3))):
             continue
         return base
     raise AssertionError("no free ports")
+
+
+def _taken(base: int) -> bool:
+    """Whether another process holds this span; it is ours until we end otherwise."""
+    folder = Path(tempfile.gettempdir()) / f"stackd-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    lock = (folder / str(base)).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return True
+    _held.append(lock)
+    return False
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as listener:
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

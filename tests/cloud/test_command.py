@@ -1,7 +1,10 @@
 """The command ``stackd cloud`` as scripts use it: a process of its own, on fake drivers, asked by stock clients."""
 
 import signal
+import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,3 +85,18 @@ def test_explain_takes_the_ids_of_ec2(cloud: Running) -> None:
     """And says what is desired."""
     id = launch(cloud.ec2())
     assert "RUNNING" in cloud.ask("explain", id).upper()
+
+
+def test_a_port_in_use_is_named_with_its_cure(tmp_path: Path) -> None:
+    base = free_base()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", base + 1))
+        other.listen()
+        done = subprocess.run(
+            [sys.executable, "-m", "stackd.cli.main", "cloud", "--state", str(tmp_path), "--port-base", str(base)],
+            capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    words = [line for line in done.stderr.splitlines() if line.startswith("stackd:")]
+    assert len(words) == 1
+    assert f"127.0.0.1:{base + 1}" in words[0] and "--port-base" in words[0]
+    assert "Traceback" not in done.stderr
