@@ -29,5 +29,6 @@ fi
 install() {
     progress "$1" "$venv/bin/pip" install --disable-pip-version-check --no-input "$2" "$3" "$4"
 }
-install "venv: installing what builds packages" setuptools wheel pip
+# Debian's own setuptools is too old for what says its licence in the new way.
+install "venv: installing what builds packages" "setuptools>=77" wheel pip
 install "venv: installing stackd[$extras]" --no-build-isolation --editable ".[$extras]"
