@@ -190,7 +190,7 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> MultiService:
     """The service ``twistd`` runs."""
-    read = configuration.load_file(Path(options["config"])) if options["config"] else Config()
-    state = Path(options["state"] or read.cloud.state)
+    config = Path(options["config"]) if options["config"] else None
+    state = Path(options["state"] or (configuration.load_file(config) if config else Config()).cloud.state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return CloudService(_reactor(), configured(state, config=Path(options["config"]) if options["config"] else None))
+    return CloudService(_reactor(), configured(state, config=config))

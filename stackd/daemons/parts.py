@@ -20,6 +20,7 @@ from stackd.config.sections import LOCAL_IMAGES, Config
 from stackd.core.cloud import Cloud, assemble
 from stackd.core.identity import Identity
 from stackd.core.identity_passwords import password_hasher
+from stackd.daemons.secretfiles import kept
 from stackd.daemons.seeding import new_project
 from stackd.drivers import loading
 from stackd.imageservice.content import Content
@@ -131,7 +132,7 @@ class Parts:
     @cached_property
     def metadata_secret(self) -> bytes:
         """Signs metadata tokens and the requests of metadata proxies."""
-        return _kept(self.state / METADATA_FILE, secrets.token_hex(32)).strip().encode()
+        return kept(self.state / METADATA_FILE, lambda: secrets.token_hex(32)).strip().encode()
 
     def _in_thread(self, fn: Any, *args: Any) -> "Deferred[Any]":
         return self.threads.run(fn, *args)
@@ -157,13 +158,4 @@ def _private(url: str) -> None:
 
 def _fernet_keys(path: Path) -> list[str]:
     """The keys of tokens and secrets, newest first; made when there are none."""
-    return _kept(path, Fernet.generate_key().decode()).split()
-
-
-def _kept(path: Path, new: str) -> str:
-    """The secret in this file, which gets ``new`` when it is not there; readable by the owner alone."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(new + "\n")
-    return path.read_text()
+    return kept(path, lambda: Fernet.generate_key().decode()).split()
