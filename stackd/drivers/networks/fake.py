@@ -3,17 +3,24 @@
 A :class:`FakeNetworkWorld` is the host as it really is; a :class:`FakeNetwork` is only a driver of it. The world
 answers whether a packet would pass, from the group rules alone, so that tests of the whole cloud can say what a
 user of security groups would notice. The embedded cloud, tests and benchmarks use it.
+
+Given a folder, the world is kept in a file there and outlives the process, so that a worker may really be killed.
 """
 
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 from attrs import mutable
 from zope.interface import implementer
 
-from stackd.drivers.networks.book import Book
+from stackd.drivers.networks.book import KINDS, Book
+from stackd.drivers.worldfile import WorldFile
 from stackd.interfaces.network import INetworkDriver
+from stackd.model import wire
 from stackd.model.groups import Direction, SecurityGroupRule
 from stackd.model.wirings import GroupWiring, ObservedWiring, PortWiring, WiringChange
+
+FILE = "wiring.json"
 
 
 @mutable
@@ -21,6 +28,21 @@ class FakeNetworkWorld(Book):
     """One host as it really is; outlives every driver. ``tunnel_address`` is where other hosts reach its networks."""
 
     tunnel_address: str = ""
+    file: WorldFile | None = None
+    """Where the world is kept beyond the process, if anywhere."""
+
+    def recall(self) -> None:
+        """See what others did to a world that is kept in a file."""
+        kept = self.file.read() if self.file else None
+        if kept is not None:
+            for kind, cls in KINDS.items():
+                setattr(self, kind, {one["id"]: wire.load(cls, one) for one in kept[kind]})
+
+    def enter(self, change: WiringChange) -> None:
+        """As any book; the change outlives the process where the world is kept in a file."""
+        super().enter(change)
+        if self.file is not None:
+            self.file.write({kind: wire.dump(list(getattr(self, kind).values())) for kind in KINDS})
 
     def passes(self, source: str, target: str, protocol: str = "tcp", port: int = 22) -> bool:
         """Whether the first packet from ``source`` to ``target`` arrives.
@@ -83,9 +105,16 @@ class FakeNetworkWorld(Book):
 class FakeNetwork:
     """The driver; thrown away and made again over the same world it sees the same wiring."""
 
-    def __init__(self, world: FakeNetworkWorld | None = None) -> None:
-        """``world`` is the host; a new empty one when not given."""
-        self.world = FakeNetworkWorld() if world is None else world
+    def __init__(self, world: FakeNetworkWorld | None = None, folder: Path | None = None) -> None:
+        """``world`` is the host; when not given, that kept in ``folder``, if any, or a new empty one."""
+        file = WorldFile(folder / FILE) if folder else None
+        self._world = FakeNetworkWorld(file=file) if world is None else world
+
+    @property
+    def world(self) -> FakeNetworkWorld:
+        """The host as it is now."""
+        self._world.recall()
+        return self._world
 
     async def observe(self) -> ObservedWiring:
         """What stands in the world."""

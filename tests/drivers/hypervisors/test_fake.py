@@ -1,6 +1,7 @@
 """The fake hypervisor passes the contract of all, and its world does what tests of workers ask of it."""
 
 import time
+from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -35,6 +36,27 @@ class FakeBench:
     def nics(self) -> tuple[GuestNic, ...]:
         """None are needed."""
         return ()
+
+
+class KeptBench(FakeBench):
+    """A host in a folder; every driver knows of the others only what stands there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def driver(self) -> FakeHypervisor:
+        """A new driver, as in a new process."""
+        return FakeHypervisor(self.clock, self.images, folder=self.folder)
+
+
+class TestKept(HypervisorContract):
+    """The contract over the fake whose world is kept in a folder."""
+
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> KeptBench:
+        """A fresh host."""
+        return KeptBench(tmp_path / "host")
 
 
 class TestFake(HypervisorContract):
@@ -113,3 +135,15 @@ async def test_ten_thousand_guests_cost_next_to_nothing() -> None:
     assert time.process_time() - begun < 3
     assert len(await driver.guests()) == 10_000
     assert bench.images.reads == [first.image.disk.id]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_world_in_a_folder_outlives_its_driver_with_its_consoles(tmp_path: Path) -> None:
+    bench = KeptBench(tmp_path / "host")
+    first, second = bench.driver(), bench.driver()
+    spec = await running(bench, first, name="moon")
+    assert (await second.guests()) == (await first.guests())
+    await second.destroy(spec.id)
+    assert (await first.look(spec.id)).state is GuestState.STOPPED
+    assert b"name=moon" in await bench.driver().console_output(spec.id, 1000)
+    assert [path.name for path in bench.folder.iterdir()] == ["guests.json"]

@@ -1,6 +1,7 @@
 """The fake network passes the contract of all, and answers what a user of security groups would notice."""
 
 import time
+from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -36,6 +37,25 @@ class FakeBench:
 def bench() -> FakeBench:
     """An empty host."""
     return FakeBench()
+
+
+class KeptBench:
+    """A host in a folder; every driver knows of the others only what stands there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def driver(self) -> FakeNetwork:
+        """A new driver, as in a new process."""
+        return FakeNetwork(folder=self.folder)
+
+
+class TestKeptNetwork(NetworkContract):
+    """The contract over the fake whose world is kept in a folder."""
+
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> KeptBench:
+        return KeptBench(tmp_path / "host")
 
 
 class TestFakeNetwork(NetworkContract):
