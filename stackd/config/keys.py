@@ -80,6 +80,12 @@ def url(value: str) -> str:
     return "" if "://" in value else "a URL such as sqlite:////var/lib/stackd/stackd.db"
 
 
+def brokers(value: tuple[str, ...]) -> str:
+    """At least one URL of AMQP."""
+    well = value and all(one.startswith(("amqp://", "amqps://")) for one in value)
+    return "" if well else "one or more URLs such as amqp://USER:PASSWORD@HOST:5672/"
+
+
 def web(value: str) -> str:
     """Something with http or https, or nothing."""
     return "" if not value or value.startswith(("http://", "https://")) else "a URL such as http://10.0.0.1:8774/image"

@@ -9,6 +9,7 @@ from stackd.config.keys import (
     address,
     at_least,
     between,
+    brokers,
     cidr,
     distinct,
     filled,
@@ -23,6 +24,8 @@ from stackd.model.quotas import UNLIMITED, QuotaSet
 
 LOCAL_IMAGES = "local"
 """The image driver of a cloud whose image service is its own."""
+MEMORY_BUS = "memory"
+"""The bus of a cloud whose daemons are all in one process."""
 
 
 @frozen(kw_only=True)
@@ -50,7 +53,14 @@ class Database:
 class Bus:
     """What carries wakes, reports and calls."""
 
-    driver: str = key("memory", "Entry point of stackd.buses; memory: all daemons in one process.", filled)
+    driver: str = key(MEMORY_BUS, "Entry point of stackd.buses: amqp, or memory: all daemons in one process.", filled)
+    urls: tuple[str, ...] = key(("amqp://guest:guest@127.0.0.1:5672/",), "Driver amqp: the brokers of one cluster, "
+                                "tried in turn; amqps:// for TLS.", brokers, secret=True)
+    ca_file: str = key("", "Driver amqp: a PEM file with the authority to trust; empty: the machine's.")
+    prefix: str = key("stackd", "Driver amqp: begins the names of exchanges and queues; clouds on one broker "
+                      "differ in it.", filled)
+    heartbeat: float = key(15.0, "Driver amqp: a broker that is silent for three times as long is given up.",
+                           at_least(0.5))
 
 
 @frozen(kw_only=True)

@@ -16,14 +16,13 @@ from twisted.python import usage
 from stackd import errors
 from stackd.config import loading as configuration
 from stackd.config.sections import Config
-from stackd.daemons import clientfiles, logging, machine, seeding
+from stackd.daemons import bootstrapping, logging, machine, seeding
 from stackd.daemons.control import conductor_service, scheduler_service
 from stackd.daemons.endpoints import api_services, image_sweep, metadata_service
 from stackd.daemons.hosts import FAKE, host_names, host_services
 from stackd.daemons.operating import operator_commands
 from stackd.daemons.operator import operator_service
 from stackd.daemons.parts import Parts
-from stackd.daemons.passwords import passwords_of
 from stackd.daemons.resetting import Resetting
 from stackd.daemons.tuning import tune
 from stackd.imageservice.sweeping import SweepService
@@ -53,9 +52,8 @@ class CloudService(MultiService):
 
     async def _start(self) -> None:
         parts, config = self._parts, self._config
-        passwords = passwords_of(parts.state)
-        made = await parts.identity.bootstrap(passwords["admin"], passwords["demo"])
-        await parts.database.write(seeding.seed_cloud, made.admin.project.id, config.cloud.external_cidr)
+        parts.start()
+        made = await bootstrapping.first_contents(parts)
         # No other process uploads: what a killed one left half done is put back at once.
         await image_sweep(parts, stall=0.0).once()
         if config.compute.driver == FAKE:
@@ -64,13 +62,13 @@ class CloudService(MultiService):
         resetting = Resetting(parts, self._pause, self._resume)
         await resetting.keep_pristine()
         commands = operator_commands(parts, resetting if config.compute.driver == FAKE else None)
-        operator_service(self._reactor, parts.state / "operator.sock", commands).setServiceParent(self)
+        operator_service(self._reactor, parts.operator_socket, commands).setServiceParent(self)
         api_services(parts).setServiceParent(self)
         metadata_service(parts).setServiceParent(self)
         SweepService(image_sweep(parts), self._reactor).setServiceParent(self)
         self._workers.setServiceParent(self)
         await self._hosts_alive()
-        clientfiles.write_client_files(parts.state, config, made.admin, made.demo, passwords)
+        bootstrapping.write_client_files(parts, made)
 
     async def _make_workers(self) -> MultiService:
         place = await self._parts.threads.run(machine.prepare, self._config)
@@ -108,7 +106,7 @@ class CloudService(MultiService):
 
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
-        self._parts.close()
+        await self._parts.stop()
 
 
 def configured(state: Path, drivers: str | None = None, host: str | None = None, port_base: int | None = None,

@@ -9,7 +9,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from stackd import errors
-from stackd.config.sections import Config
+from stackd.config.sections import MEMORY_BUS, Config
 from stackd.daemons.metadata import host_service
 from stackd.daemons.parts import Parts
 from stackd.drivers import loading
@@ -85,27 +85,32 @@ def host_services(parts: Parts, place: HostPlace, compute: bool = True, network:
             "host": name, "zone": zones[index % len(zones)], "assignments": RemoteAssignments(parts.bus),
             "bus": parts.bus, "clock": parts.reactor, "randomness": parts.random,
             "settings": worker_settings(parts.config)}
-        driver = network_driver(parts, place) if network else None
+        driver = network_driver(parts, place, name) if network else None
         wiring = NetworkWorker(driver=driver, tunnel_address=tunnel_address(parts.config), **shared) \
             if driver is not None else None
-        guests = ComputeWorker(hypervisor=hypervisor(parts, place), **shared) if compute else None
+        guests = ComputeWorker(hypervisor=hypervisor(parts, place, name), **shared) if compute else None
         if wiring is not None:
             wiring.setServiceParent(services)
             services.drivers.append(wiring.driver)
         if guests is not None:
             guests.setServiceParent(services)
             services.drivers.append(guests.hypervisor)
-        # Where one process plays all of a host it serves the metadata too.
-        if wiring is not None and guests is not None and IRouters.providedBy(driver):
-            host_service(parts, driver, wiring, guests, shared["assignments"]).setServiceParent(services)
+        if wiring is not None and IRouters.providedBy(driver):
+            host_service(parts, driver, wiring, shared["assignments"]).setServiceParent(services)
     return services
 
 
-def hypervisor(parts: Parts, place: HostPlace) -> Any:
-    """The configured hypervisor driver."""
+def fake_folder(config: Config, place: HostPlace, name: str) -> Path | None:
+    """Where the world of a fake host is kept: in a cloud of many processes its guests outlive their workers."""
+    return None if config.bus.driver == MEMORY_BUS else place.folder / FAKE / name
+
+
+def hypervisor(parts: Parts, place: HostPlace, name: str) -> Any:
+    """The configured hypervisor driver of the host of this name."""
     section = parts.config.compute
     if section.driver == FAKE:
-        return loading.make("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images)
+        return loading.make("stackd.hypervisors", section.driver, IHypervisor, parts.reactor, parts.images,
+                            folder=fake_folder(parts.config, place, name))
     options: dict[str, Any] = {}
     if section.driver == "libvirt":
         from stackd.drivers.hypervisors.libvirt import LibvirtOptions
@@ -116,11 +121,12 @@ def hypervisor(parts: Parts, place: HostPlace) -> Any:
                         place.folder / "compute", **options)
 
 
-def network_driver(parts: Parts, place: HostPlace) -> Any:
-    """The configured network driver."""
+def network_driver(parts: Parts, place: HostPlace, name: str) -> Any:
+    """The configured network driver of the host of this name."""
     section = parts.config.network
     if section.driver == FAKE:
-        return loading.make("stackd.networks", section.driver, INetworkDriver)
+        return loading.make("stackd.networks", section.driver, INetworkDriver,
+                            folder=fake_folder(parts.config, place, name))
     from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 
     options = LinuxBridgeOptions(state=place.folder / "network", netns=place.netns,

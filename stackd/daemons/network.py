@@ -4,7 +4,7 @@ from twisted.application.service import IService
 
 from stackd.daemons import machine
 from stackd.daemons.hosts import host_services
-from stackd.daemons.parts import Parts
+from stackd.daemons.parts import HostParts, Parts
 from stackd.daemons.split import DaemonService, Options, daemon
 
 __all__ = ["Options", "makeService"]
@@ -12,7 +12,7 @@ __all__ = ["Options", "makeService"]
 
 def makeService(options: Options) -> DaemonService:
     """The service ``twistd`` runs."""
-    return daemon(options, _network)
+    return daemon(options, _network, HostParts)
 
 
 def _network(parts: Parts) -> IService:

@@ -14,9 +14,11 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from cryptography.fernet import Fernet
-from twisted.internet.defer import Deferred
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred, maybeDeferred
 
-from stackd.config.sections import LOCAL_IMAGES, Config
+from stackd import errors
+from stackd.config.sections import LOCAL_IMAGES, MEMORY_BUS, Config
 from stackd.core.cloud import Cloud, assemble
 from stackd.core.identity import Identity
 from stackd.core.identity_passwords import password_hasher
@@ -32,16 +34,21 @@ from stackd.interfaces.images import IConnected, IImages
 from stackd.interfaces.imageservice import ISharing, IUploads
 from stackd.interfaces.imagestore import IImageStore
 from stackd.model.ids import new_id
+from stackd.rules.ownership import CONDUCTOR, SCHEDULER
 from stackd.store import imagekeeping, schema, stamps
 from stackd.store.database import Database
 from stackd.store.executors import ThreadExecutor
 
 KEYS_FILE = "identity.keys"
 METADATA_FILE = "metadata.secret"
+OPERATOR_SOCKET = "operator.sock"
 
 
 class Parts:
     """Parts of one process, sharing one reactor and one configuration."""
+
+    kept_reports: tuple[str, ...] = (CONDUCTOR, SCHEDULER)
+    """Addresses whose queues of reports this process declares at the broker."""
 
     def __init__(self, reactor: Any, config: Config) -> None:
         """Nothing is opened yet."""
@@ -57,8 +64,10 @@ class Parts:
 
     @cached_property
     def bus(self) -> IMessageBus:
-        """The message bus."""
-        return loading.make("stackd.buses", self.config.bus.driver, IMessageBus, self.reactor)  # type: ignore[no-any-return]
+        """The message bus; one that has to be started is a service, which :meth:`start` and :meth:`stop` care for."""
+        section = self.config.bus
+        arguments = () if section.driver == MEMORY_BUS else (section, self.kept_reports)
+        return loading.make("stackd.buses", section.driver, IMessageBus, self.reactor, *arguments)  # type: ignore[no-any-return]
 
     @cached_property
     def database(self) -> Database:
@@ -70,7 +79,8 @@ class Parts:
         schema.upgrade(section.url)
         return Database(
             section.url, self.reactor, ThreadExecutor(self.reactor, section.threads, "readers"),
-            ThreadExecutor(self.reactor, 1 if sqlite else section.threads, "writers"), self.bus.wake, stamps.flush)
+            ThreadExecutor(self.reactor, 1 if sqlite else section.threads, "writers"), self.bus.wake, stamps.flush,
+            section.threads)
 
     @cached_property
     def identity(self) -> Identity:
@@ -134,18 +144,42 @@ class Parts:
         """Signs metadata tokens and the requests of metadata proxies."""
         return kept(self.state / METADATA_FILE, lambda: secrets.token_hex(32)).strip().encode()
 
+    @property
+    def operator_socket(self) -> Path:
+        """Where the operator's commands are taken."""
+        return self.state / OPERATOR_SOCKET
+
     def _in_thread(self, fn: Any, *args: Any) -> "Deferred[Any]":
         return self.threads.run(fn, *args)
 
-    def close(self) -> None:
-        """Let go of threads and connections of the parts that were made."""
+    def start(self) -> None:
+        """Start what has to be started before those who use it."""
+        if IService.providedBy(self.bus):
+            IService(self.bus).startService()
+
+    async def stop(self) -> None:
+        """Stop the bus, then let go of threads and connections of the parts that were made."""
         made = self.__dict__
+        if "bus" in made and IService.providedBy(self.bus):
+            await maybeDeferred(IService(self.bus).stopService)
         if "images" in made and IConnected.providedBy(self.images):
             IConnected(self.images).close()
         if "database" in made:
             self.database.close()
         if "threads" in made:
             self.threads.stop()
+
+
+class HostParts(Parts):
+    """Parts of a host's daemon, which has no database: whoever breaks into a host must not own the cloud."""
+
+    kept_reports = ()
+
+    @cached_property
+    def database(self) -> Database:
+        """There is none."""
+        raise errors.BadConfiguration("A host's daemon has no database, so images cannot be local to it.",
+                                      remedy='Set driver = "http" in [image], and its url, auth_url and user.')
 
 
 def _private(url: str) -> None:

@@ -5,12 +5,19 @@ from pathlib import Path
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.failure import Failure
 
+from stackd import errors
 from stackd.config.loading import load_file
 from stackd.config.sections import Config
 from stackd.daemons.parts import Parts
 from stackd.daemons.tuning import tune
+
+log = Logger()
+TRY_AGAIN = 2.0
 
 
 class Options(usage.Options):
@@ -20,18 +27,35 @@ class Options(usage.Options):
 
 
 class DaemonService(MultiService):
-    """One daemon: what ``make`` gives it, made when it starts."""
+    """One daemon: what ``make`` gives it, made when it starts; the bus is started before and stopped after it."""
 
     def __init__(self, parts: Parts, make: Callable[[Parts], IService]) -> None:
         """``make`` builds the daemon's services."""
         super().__init__()  # type: ignore[no-untyped-call]
         self._parts = parts
         self._make = make
+        self._waiting: Deferred[None] | None = None
 
     def startService(self) -> None:
-        """Make and start."""
-        self._make(self._parts).setServiceParent(self)
+        """Make and start; while the database is away, wait for it."""
         super().startService()  # type: ignore[no-untyped-call]
+        self._parts.start()
+        self._begin()
+
+    def _begin(self) -> None:
+        try:
+            made = self._make(self._parts)
+        except errors.Unavailable as error:
+            log.warn("Not begun yet, tried again in {seconds} s: {error}", seconds=TRY_AGAIN, error=str(error))
+            self._waiting = deferLater(self._parts.reactor, TRY_AGAIN)
+            self._waiting.addCallback(lambda _: self._begin()).addErrback(self._given_up)
+        else:
+            made.setServiceParent(self)
+
+    def _given_up(self, failure: Failure) -> None:
+        if self.running:
+            log.failure("This daemon cannot begin", failure=failure)
+            self._parts.reactor.stop()
 
     def stopService(self) -> "Deferred[None]":
         """Finish the running steps, then let go of connections and threads."""
@@ -39,7 +63,9 @@ class DaemonService(MultiService):
 
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
-        self._parts.close()
+        if self._waiting is not None:
+            self._waiting.cancel()
+        await self._parts.stop()
 
 
 def daemon(options: Options, make: Callable[[Parts], IService], parts: type[Parts] = Parts) -> DaemonService:
@@ -48,4 +74,5 @@ def daemon(options: Options, make: Callable[[Parts], IService], parts: type[Part
 
     tune()
     config = load_file(Path(options["config"])) if options["config"] else Config()
+    Path(config.cloud.state).mkdir(parents=True, exist_ok=True, mode=0o700)
     return DaemonService(parts(reactor, config), make)

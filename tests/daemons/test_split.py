@@ -10,13 +10,27 @@ from twisted.application.service import IServiceMaker
 from twisted.internet.defer import maybeDeferred
 from twisted.plugin import getPlugins
 
+from stackd import errors
 from stackd.testing.ports import free_base
 
 NAMES = ("stack-api", "stack-compute", "stack-conductor", "stack-image", "stack-network", "stack-registry",
          "stack-scheduler")
 
 
-def configuration(folder: Path, base: int) -> Path:
+def http_images(base: int) -> str:
+    """Keys of an image service that speaks HTTP."""
+    url = f"http://127.0.0.1:{base + 1}"
+    return f"""
+driver = "http"
+url = "{url}/image"
+auth_url = "{url}/identity/v3"
+user = "admin"
+password = "secret"
+project = "admin"
+"""
+
+
+def configuration(folder: Path, base: int, host: bool = False) -> Path:
     """A configuration file whose every path is in the folder."""
     path = folder / "stackd.toml"
     path.write_text(f"""
@@ -28,6 +42,7 @@ url = "sqlite:///{folder}/stackd.db"
 port_base = {base}
 [image]
 folder = "{folder}/images"
+{http_images(base) if host else ""}
 [hosts]
 name = "one"
 """)
@@ -45,7 +60,8 @@ async def test_a_daemon_starts_and_stops(name: str, tmp_path: Path) -> None:
     base = free_base()
     module = importlib.import_module(f"stackd.daemons.{name.removeprefix('stack-')}")
     options = module.Options()
-    options.parseOptions(["--config", str(configuration(tmp_path, base))])
+    host = name in ("stack-compute", "stack-network")
+    options.parseOptions(["--config", str(configuration(tmp_path, base, host))])
     service = module.makeService(options)
     service.startService()
     try:
@@ -57,3 +73,13 @@ async def test_a_daemon_starts_and_stops(name: str, tmp_path: Path) -> None:
     finally:
         await maybeDeferred(service.stopService)
     assert not service.running
+
+
+def test_a_host_has_no_database(tmp_path: Path) -> None:
+    from stackd.daemons import compute
+
+    options = compute.Options()
+    options.parseOptions(["--config", str(configuration(tmp_path, free_base()))])
+    with pytest.raises(errors.BadConfiguration, match="no database"):
+        compute.makeService(options).startService()
+    assert not (tmp_path / "stackd.db").exists()

@@ -1,6 +1,6 @@
 """The message bus of a cloud of many processes, over AMQP; ``bus/memory.py`` is its little sister.
 
-The entry point ``amqp`` of the group ``stackd.buses``. It is a service: whoever makes it starts it, and stops it after
+``configured.py`` makes it from the configuration. It is a service: whoever makes it starts it, and stops it after
 everything that uses it. Until a broker is reached, messages wait, bounded.
 """
 
