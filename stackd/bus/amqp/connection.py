@@ -12,7 +12,8 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,6 +25,19 @@ from stackd.bus.amqp.topology import Declared
 from stackd.bus.amqp.wire import WireChannel, WireClient
 
 _log = Logger()
+
+
+class _Once(Factory):
+    """Gives the one protocol it was made with."""
+
+    noisy = False  # a line in the log for each connection says nothing
+
+    def __init__(self, client: WireClient) -> None:
+        self._client = client
+
+    def buildProtocol(self, address: Any) -> WireClient:
+        """The one."""
+        return self._client
 
 
 class Backoff:
@@ -195,8 +209,7 @@ class AmqpConnection(Service):
         client = WireClient(WireDelegate(self._client_name), broker.vhost, self._settings.heartbeat, self.clock)
         client.largest = self._settings.largest
         within = self._settings.connect_within
-        connecting = connectProtocol(self._endpoint(broker), client)  # type: ignore[no-untyped-call]
-        self._waiting = connecting.addTimeout(within, self.clock)
+        self._waiting = self._endpoint(broker).connect(_Once(client)).addTimeout(within, self.clock)
         await self._waiting
         self._waiting = Deferred.fromCoroutine(client.authenticate(broker.user, broker.password))
         try:
