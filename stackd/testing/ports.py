@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import random
 import socket
 import tempfile
 from pathlib import Path
@@ -37,10 +38,19 @@ def _taken(base: int) -> bool:
     return False
 
 
-def _free(port: int) -> bool:
+def free_port(*addresses: str) -> int:
+    """A port nobody listens on at these addresses; a client cannot take it while its server restarts."""
+    while True:
+        port = random.randint(10_000, HIGHEST - 1)
+        if all(_free(port, address) for address in addresses or ("127.0.0.1",)):
+            return port
+
+
+def _free(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            listener.bind((address, port))
         except OSError:
             return False
     return True
