@@ -4,23 +4,21 @@ Live tests, labs and the bench use it. It outlives the process that started it: 
 again. ``stop``, ``kill``, ``wipe``, ``freeze`` and ``thaw`` do to it what happens to brokers. Blocking.
 """
 
-import base64
 import contextlib
-import hashlib
 import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import orjson
-from attrs import frozen
 
+from stackd.bus.amqp.users import SALT, hashed
 from stackd.testing.certificates import write_certificate
 from stackd.testing.ports import free_port
 from stackd.testing.processes import KeptProcess, placed, wait_for
@@ -30,18 +28,6 @@ SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 CONTROL = SERVER.with_name("rabbitmqctl")
 STARTS_WITHIN = 60.0
 HEADER = b"AMQP\x00\x00\x09\x01"
-
-
-@frozen(kw_only=True)
-class BrokerUser:
-    """A user and what it may touch, as regular expressions; ``topic`` is (exchange, write, read)."""
-
-    name: str
-    password: str
-    configure: str = ".*"
-    write: str = ".*"
-    read: str = ".*"
-    topic: tuple[str, str, str] | None = None
 
 
 class RabbitMq:
@@ -91,19 +77,18 @@ class RabbitMq:
         return (f"amqp://{quote(user, safe='')}:{quote(password, safe='')}@"
                 f"{address or self._facts['addresses'][0]}:{self.port}/")
 
-    def define(self, users: Sequence[BrokerUser]) -> None:
-        """Let it have these users and no other from its next start on, also after it was wiped."""
-        definitions: dict[str, list[dict[str, Any]]] = {
-            "vhosts": [{"name": "/"}],
-            "users": [{"name": user.name, "password_hash": _hash(user.password), "tags": "",
-                       "hashing_algorithm": "rabbit_password_hashing_sha256"} for user in users],
-            "permissions": [{"user": user.name, "vhost": "/", "configure": user.configure, "write": user.write,
-                             "read": user.read} for user in users],
-            "topic_permissions": [{"user": user.name, "vhost": "/", "exchange": user.topic[0], "write": user.topic[1],
-                                   "read": user.topic[2]} for user in users if user.topic]}
+    def define(self, *definitions: Mapping[str, Sequence[Any]]) -> None:
+        """Let it have these users, permissions and policies and no others from its next start on, also after a wipe.
+
+        They are RabbitMQ's definitions, as ``everything_for`` and ``bus.amqp.users.host_definitions`` give them.
+        """
+        whole: dict[str, list[Any]] = {"vhosts": [{"name": "/"}]}
+        for part in definitions:
+            for kind, values in part.items():
+                whole.setdefault(kind, []).extend(values)
         path = self.folder / "definitions.json"
         path.touch(mode=0o600)
-        path.write_bytes(orjson.dumps(definitions))
+        path.write_bytes(orjson.dumps(whole))
 
     def start(self) -> None:
         """Start it and wait until it speaks AMQP; one that runs is left alone."""
@@ -187,7 +172,8 @@ class RabbitMq:
         return False
 
 
-def _hash(password: str) -> str:
-    """As RabbitMQ keeps it."""
-    salt = secrets.token_bytes(4)
-    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+def everything_for(user: str, password: str) -> dict[str, list[Any]]:
+    """The definitions of a user who may do everything, as the daemons of the control plane."""
+    return {"users": [{"name": user, "password_hash": hashed(password, secrets.token_bytes(SALT)),
+                       "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []}],
+            "permissions": [{"user": user, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}]}

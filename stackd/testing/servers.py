@@ -1,24 +1,32 @@
-"""Real database servers for live tests and the bench: of our own, in a temporary folder, on a port of 127.0.0.1.
+"""Real database servers for live tests, labs and the bench: of our own, in a folder, on a port of 127.0.0.1.
 
-They hold nothing of value: no password, and without ``durable`` no wait for the disk. Neither runs as root; where we
-are root they run as the user that their Debian package made. A missing program is an error that says what to install.
+Their one client has a password of its own, and without ``durable`` they do not wait for the disk. They outlive who
+started them: a server of the same folder finds the running one. Neither runs as root; where we are root they run as
+the user that their Debian package made. A missing program is an error that says what to install. Blocking.
 """
 
 import os
 import pwd
-import random
+import secrets
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import orjson
+
+from stackd.testing.ports import free_port
+from stackd.testing.processes import KeptProcess, placed, wait_for
 
 TIMEOUT = 60.0
-# Ports above are given to clients that connect: one of them could take ours while the server restarts.
-PORTS = range(15_000, 32_000)
+FACTS = "server.json"
+CLIENT = "stackd"
+"""The user of all databases."""
+PACKAGE = "mariadb-server"
 POSTGRESQL_FOLDERS = Path("/usr/lib/postgresql")
 
 
@@ -40,110 +48,170 @@ class DatabaseServer(Protocol):
         """Stop it and remove all it kept."""
 
 
-class PostgreSQL:
-    """A PostgreSQL server."""
+class _Kept:
+    """What both have: a folder with the facts of the server, and the user it runs as."""
 
-    name = "postgresql"
+    name = ""
+    account = ""
+    """The user of the machine that its Debian package makes."""
 
-    def __init__(self, durable: bool = False) -> None:
-        """Prepared, not started."""
-        self._programs = {name: _postgresql_program(name) for name in ("initdb", "pg_ctl", "createdb")}
-        self._user = _user("postgres")
-        self._folder = _folder(self._user)
-        self.port = _free_port()
-        self._durable = durable
-        self._run("initdb", "-D", self._state, "-U", "stackd", "--auth=trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
+    def __init__(self, durable: bool = False, folder: Path | None = None, addresses: Sequence[str] = ("127.0.0.1",),
+                 namespace: str = "") -> None:
+        """The server of this folder as it was made; or a new one, prepared and not started.
 
-    def start(self) -> None:
-        """Start it; pg_ctl waits until it answers."""
-        options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c max_connections=200"
-        if not self._durable:
-            options += " -c fsync=off"
-        self._run("pg_ctl", "-D", self._state, "-l", str(self._folder / "log"), "-w", "-o", options, "start")
-
-    def stop(self, crash: bool = False) -> None:
-        """Stop it; what clients have not committed is lost either way."""
-        self._run("pg_ctl", "-D", self._state, "-w", "-m", "immediate" if crash else "fast", "stop")
-
-    def create(self, database: str) -> str:
-        """Make an empty database; its URL."""
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "stackd", database)
-        return f"postgresql://stackd@127.0.0.1:{self.port}/{database}"
-
-    def wipe(self) -> None:
-        """Stop it where it runs, and remove its folder."""
-        if (self._folder / "state" / "postmaster.pid").exists():
-            self.stop(crash=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    @property
-    def _state(self) -> str:
-        return str(self._folder / "state")
-
-    def _run(self, program: str, *arguments: str) -> None:
-        _run([self._programs[program], *arguments], self._folder, self._user)
-
-
-class MariaDB:
-    """A MariaDB server."""
-
-    name = "mariadb"
-
-    def __init__(self, durable: bool = False) -> None:
-        """Prepared, not started."""
-        names = ("mariadb-install-db", "mariadbd", "mariadb", "mariadb-admin")
-        self._programs = {name: _program(name, "mariadb-server") for name in names}
-        self._user = _user("mysql")
-        self._folder = _folder(self._user)
-        self.port = _free_port()
-        self._durable = durable
-        self._process: subprocess.Popen[bytes] | None = None
-        self._run("mariadb-install-db", f"--datadir={self._folder / 'state'}",
-                  "--auth-root-authentication-method=normal", "--skip-test-db")
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        argv = [self._programs["mariadbd"], "--no-defaults", f"--datadir={self._folder / 'state'}",
-                f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self._socket}",
-                f"--pid-file={self._folder / 'pid'}", f"--log-error={self._folder / 'log'}", "--skip-log-bin",
-                "--innodb-buffer-pool-size=128M", "--max-connections=200",
-                *([] if self._durable else ["--innodb-flush-method=nosync", "--skip-innodb-file-per-table"])]
-        self._process = subprocess.Popen(argv, cwd=self._folder, user=self._user, group=_group(self._user),
-                                         extra_groups=_groups(self._user), stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + TIMEOUT
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"mariadbd did not start: {(self._folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.05)
+        A new one listens at ``addresses`` in the network namespace ``namespace``; the first of them the caller can
+        reach. Its user must be able to enter ``folder``; without one it gets a temporary one.
+        """
+        self._user = _user(self.account)
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="stackd-db-"))
+        kept = self.folder / FACTS
+        self._facts: dict[str, Any] = orjson.loads(kept.read_bytes()) if kept.exists() else {
+            "port": free_port(), "password": secrets.token_urlsafe(16), "addresses": list(addresses),
+            "namespace": namespace, "durable": durable}
+        self.port: int = self._facts["port"]
+        self.password: str = self._facts["password"]
+        if not kept.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _own(self.folder, self._user)
+            self._prepare()
+            kept.touch(mode=0o600)
+            kept.write_bytes(orjson.dumps(self._facts))
 
     def stop(self, crash: bool = False) -> None:
         """Stop it; what clients have not committed is lost either way."""
-        if self._process is not None:
-            (self._process.kill if crash else self._process.terminate)()
-            self._process.wait(TIMEOUT)
-            self._process = None
-
-    def create(self, database: str) -> str:
-        """Make an empty database; its URL."""
-        self._run("mariadb", f"--socket={self._socket}", "-u", "root", "-e", f"CREATE DATABASE {database}")
-        return f"mariadb://root@127.0.0.1:{self.port}/{database}"
+        raise NotImplementedError
 
     def wipe(self) -> None:
         """Stop it where it runs, and remove its folder."""
         self.stop(crash=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url_of(self, database: str, address: str = "") -> str:
+        """Where a database of it is, at one of its addresses."""
+        return f"{self.name}://{CLIENT}:{self.password}@{address or self._facts['addresses'][0]}:{self.port}/{database}"
+
+    def _prepare(self) -> None:
+        raise NotImplementedError
+
+    def _placed(self, *argv: str) -> list[str]:
+        return placed(argv, self._facts["namespace"], self._user)
+
+    def _run(self, *argv: str) -> None:
+        # Output goes to a file: a server started by such a command would keep a pipe open.
+        with open(self.folder / "output", "wb") as output:
+            done = subprocess.run(self._placed(*argv), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output,
+                                  stderr=subprocess.STDOUT, timeout=TIMEOUT)
+        if done.returncode:
+            raise RuntimeError(f"{argv[0]} failed: {(self.folder / 'output').read_text()[-2000:]}")
+
+
+class PostgreSQL(_Kept):
+    """A PostgreSQL server."""
+
+    name = "postgresql"
+    account = "postgres"
+
+    def start(self) -> None:
+        """Start it; pg_ctl waits until it answers. One that runs is left alone."""
+        if self._running():
+            return
+        options = (f"-p {self.port} -k {self.folder} -c listen_addresses={','.join(self._facts['addresses'])} "
+                   "-c max_connections=200")
+        if not self._facts["durable"]:
+            options += " -c fsync=off"
+        self._control("-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self, crash: bool = False) -> None:
+        """Stop it; what clients have not committed is lost either way."""
+        if self._running():
+            self._control("-m", "immediate" if crash else "fast", "stop")
+
+    def create(self, database: str) -> str:
+        """Make an empty database; its URL."""
+        self._run(_postgresql_program("createdb"), "-h", str(self.folder), "-p", str(self.port), "-U", CLIENT, database)
+        return self.url_of(database)
+
+    def _prepare(self) -> None:
+        words = self.folder / "password"
+        words.touch(mode=0o600)
+        words.write_text(self.password)
+        _own(words, self._user)
+        self._run(_postgresql_program("initdb"), "-D", self._state, "-U", CLIENT, "--auth-local=trust",
+                  "--auth-host=scram-sha-256", f"--pwfile={words}", "-N", "-E", "UTF8", "--locale=C.UTF-8")
+        words.unlink()
+        with (self.folder / "state/pg_hba.conf").open("a") as rules:
+            rules.write("host all all all scram-sha-256\n")
+
+    def _control(self, *arguments: str) -> None:
+        self._run(_postgresql_program("pg_ctl"), "-D", self._state, "-w", *arguments)
+
+    def _running(self) -> bool:
+        return (self.folder / "state/postmaster.pid").exists() and not subprocess.run(
+            self._placed(_postgresql_program("pg_ctl"), "-D", self._state, "status"), cwd=self.folder,
+            capture_output=True, timeout=TIMEOUT).returncode
+
+    @property
+    def _state(self) -> str:
+        return str(self.folder / "state")
+
+
+class MariaDB(_Kept):
+    """A MariaDB server."""
+
+    name = "mariadb"
+    account = "mysql"
+
+    def start(self) -> None:
+        """Start it and wait until it answers. One that runs is left alone."""
+        if self._process.pid:
+            return
+        facts = self._facts
+        argv = self._placed(
+            _program("mariadbd", PACKAGE), "--no-defaults", f"--datadir={self.folder / 'state'}",
+            f"--port={self.port}", f"--bind-address={','.join(facts['addresses'])}", f"--socket={self._socket}",
+            f"--log-error={self.folder / 'log'}", "--skip-log-bin", "--skip-name-resolve",
+            "--innodb-buffer-pool-size=128M", "--max-connections=200",
+            *([] if facts["durable"] else ["--innodb-flush-method=nosync", "--skip-innodb-file-per-table"]))
+        self._process.start(argv, self.folder / "output", cwd=self.folder)
+        wait_for(lambda: self._process.pid is None or self._answers(), TIMEOUT, 0.05)
+        if not self._answers():
+            self.stop(crash=True)
+            raise RuntimeError(f"mariadbd did not start: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def stop(self, crash: bool = False) -> None:
+        """Stop it; what clients have not committed is lost either way."""
+        self._process.end(signal.SIGKILL if crash else signal.SIGTERM, TIMEOUT)
+
+    def create(self, database: str) -> str:
+        """Make an empty database; its URL."""
+        self._run(*self._client("mariadb"), "-e",
+                  f"CREATE DATABASE {database}; GRANT ALL ON *.* TO {CLIENT}@'%' IDENTIFIED BY '{self.password}'")
+        return self.url_of(database)
+
+    @cached_property
+    def _process(self) -> KeptProcess:
+        return KeptProcess(self.folder / "pid")
+
+    def _prepare(self) -> None:
+        self._run(_program("mariadb-install-db", PACKAGE), "--no-defaults", f"--datadir={self.folder / 'state'}",
+                  "--auth-root-authentication-method=socket", f"--auth-root-socket-user={self._account}",
+                  "--skip-test-db")
+
+    def _answers(self) -> bool:
+        argv = self._placed(*self._client("mariadb-admin"), "ping")
+        return subprocess.run(argv, capture_output=True, timeout=TIMEOUT).returncode == 0
+
+    def _client(self, program: str) -> list[str]:
+        return [_program(program, PACKAGE), "--no-defaults", f"--socket={self._socket}", "-u", self._account]
+
+    @property
+    def _account(self) -> str:
+        """Who may do everything there, known by the socket."""
+        return self._user or pwd.getpwuid(os.geteuid()).pw_name
 
     @property
     def _socket(self) -> str:
-        return str(self._folder / "socket")
-
-    def _answers(self) -> bool:
-        argv = [self._programs["mariadb-admin"], "--no-defaults", f"--socket={self._socket}", "-u", "root", "ping"]
-        return subprocess.run(argv, capture_output=True, timeout=TIMEOUT).returncode == 0
-
-    def _run(self, program: str, *arguments: str) -> None:
-        _run([self._programs[program], "--no-defaults", *arguments], self._folder, self._user)
+        return str(self.folder / "socket")
 
 
 def _program(name: str, package: str, folders: Sequence[Path] = ()) -> str:
@@ -171,36 +239,9 @@ def _user(name: str) -> str | None:
     return name
 
 
-def _group(user: str | None) -> int | None:
-    return None if user is None else pwd.getpwnam(user).pw_gid
-
-
-def _groups(user: str | None) -> list[int] | None:
-    return None if user is None else []
-
-
-def _folder(user: str | None) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="stackd-db-"))
+def _own(path: Path, user: str | None) -> None:
     if user is not None:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-    return folder
+        os.chown(path, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
 
 
-def _run(argv: Sequence[str], folder: Path, user: str | None) -> None:
-    # Output goes to a file: a server started by such a command would keep a pipe open.
-    with open(folder / "output", "wb") as output:
-        done = subprocess.run(argv, cwd=folder, user=user, group=_group(user), extra_groups=_groups(user),
-                              stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=TIMEOUT)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(argv)} failed: {(folder / 'output').read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)):
-                return port
-
-
-SERVERS = {server.name: server for server in (PostgreSQL, MariaDB)}
+SERVERS: dict[str, type[PostgreSQL] | type[MariaDB]] = {server.name: server for server in (PostgreSQL, MariaDB)}
