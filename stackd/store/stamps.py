@@ -17,13 +17,15 @@ from stackd.store.tables.cloud import assignments, hosts
 MOMENT = 1.0
 """Seconds a host may take to look at what was stamped lazily."""
 
-_WORKERS = {kinds.INSTANCE: "compute", kinds.PORT: "network", kinds.FLOATING_IP: "network",
-            kinds.SECURITY_GROUP: "network"}
-_KINDS = {worker: tuple(kind for kind, who in _WORKERS.items() if who == worker) for worker in ("compute", "network")}
+_WAKES = {kinds.INSTANCE: "compute", kinds.PORT: "network", kinds.FLOATING_IP: "network",
+          kinds.SECURITY_GROUP: "network"}
+"""Who is woken. The network worker learns of instances, which it shows to their guests, with what wakes it."""
+_KINDS = {"compute": (kinds.INSTANCE,),
+          "network": (kinds.INSTANCE, kinds.PORT, kinds.FLOATING_IP, kinds.SECURITY_GROUP)}
 
 
 def kinds_of(worker: str) -> tuple[str, ...]:
-    """The kinds of resource a worker (``compute`` or ``network``) cares about."""
+    """The kinds of resource a worker (``compute`` or ``network``) is told of."""
     return _KINDS[worker]
 
 
@@ -46,8 +48,8 @@ def flush(tx: Transaction) -> None:
 
 def _wake_workers(tx: Transaction, host: str, stamped: Mapping[tuple[str, str], bool]) -> None:
     """Wake the workers concerned: at once, unless all that is theirs has a moment."""
-    for worker in {_WORKERS[kind] for kind, _ in stamped}:
-        lazily = all(lazily for (kind, _), lazily in stamped.items() if _WORKERS[kind] == worker)
+    for worker in {_WAKES[kind] for kind, _ in stamped}:
+        lazily = all(lazily for (kind, _), lazily in stamped.items() if _WAKES[kind] == worker)
         tx.wake(f"{worker}@{host}", {"within": MOMENT} if lazily else {})
 
 

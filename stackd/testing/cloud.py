@@ -102,6 +102,7 @@ class MemoryCloud:
             self._builders[f"compute@{host.name}"] = partial(self._compute, host)
             self._builders[f"network@{host.name}"] = partial(self._network, host)
         self.lives: dict[str, Life] = {}
+        self.daemons: dict[str, Service] = {}
         self.core = self._core()
 
     def _bootstrap(self, registry: Registry, content: Content) -> None:
@@ -160,7 +161,8 @@ class MemoryCloud:
             return
         life = Life(name, self.saboteur, lambda: self._rebuild_later(name))
         self.lives[name] = life
-        self._builders[name](life).startService()
+        self.daemons[name] = self._builders[name](life)
+        self.daemons[name].startService()
 
     def add_scheduler(self, name: str) -> None:
         """One more scheduler beside the first."""

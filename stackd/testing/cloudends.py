@@ -111,7 +111,8 @@ class HeldAssignments:
         full = request.known.incarnation != self.incarnation
         known = 0 if full else request.known.number
         news = sorted(((number, row) for (host, worker, _), (number, row) in self._rows.items()
-                      if (host, worker) == (request.host, request.worker) and number > known), key=lambda each: each[0])
+                      if host == request.host and number > known
+                      and (worker == request.worker or isinstance(row, InstanceAssignment))), key=lambda each: each[0])
         page, more = news[:self.page], len(news) > self.page
         moved, unknown = self._strangers(request)
         return Assignments(

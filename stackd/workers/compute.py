@@ -56,11 +56,6 @@ class ComputeWorker(HostWorker):
         self.unknown: tuple[str, ...] = ()
         """Ids of guests on this host that the cloud has never heard of; kept, for the operator to decide."""
 
-    def assignment(self, instance_id: str) -> InstanceAssignment | None:
-        """What is assigned of an instance, as fetched last; None when it is not of this host."""
-        care = self._cares.get(instance_id)
-        return None if care is None else care.assignment
-
     def endpoint(self) -> IEndpoint:
         """Wakes and console output."""
         return WorkerEndpoint(self.assigned.woken, compute_calls(self.hypervisor))

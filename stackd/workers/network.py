@@ -2,7 +2,8 @@
 
 There is one key for the whole host, so whatever came together is applied together. The plan is
 ``rules.plans.wiring``; the driver applies a change as one atomic ruleset. The metadata service of the host asks
-:meth:`NetworkWorker.port_at` whose address it is talking to.
+:meth:`NetworkWorker.guest_at` whose address it is talking to: this worker is told of the instances too, so that a guest
+is answered whether or not a compute worker runs.
 """
 
 from typing import Any
@@ -18,6 +19,7 @@ from stackd.model.assignments import (
     FloatingAssignment,
     FloatingReport,
     Hello,
+    InstanceAssignment,
     PortAssignment,
     PortReport,
 )
@@ -62,15 +64,18 @@ class NetworkWorker(HostWorker):
         self._networks: dict[str, NetworkWiring] = {}
         self._floating_ips: dict[str, FloatingAssignment] = {}
         self._groups: dict[str, GroupWiring] = {}
+        self._guests: dict[str, InstanceAssignment] = {}
         self._at: dict[tuple[str, str], str] = {}
         self._said: dict[tuple[type, str], _Said] = {}
         self._faults: dict[str, Fault] = {}
         self._rounds_failed = 0
 
-    def port_at(self, network_id: str, address: str) -> PortAssignment | None:
-        """The port of this host with a fixed address on a network; its wiring names the instance."""
-        id = self._at.get((network_id, address))
-        return None if id is None else self._ports.get(id)
+    def guest_at(self, network_id: str, address: str) -> InstanceAssignment | None:
+        """The instance of this host with a fixed address on a network; ``Unavailable`` before the first fetch."""
+        if not self.assigned.version.incarnation:
+            raise errors.Unavailable("This host has not heard from the cloud yet.", remedy="Ask again in a moment.")
+        port = self._ports.get(self._at.get((network_id, address), ""))
+        return self._guests.get(port.wiring.instance_id) if port is not None and port.wiring is not None else None
 
     def endpoint(self) -> IEndpoint:
         """Wakes only."""
@@ -89,7 +94,7 @@ class NetworkWorker(HostWorker):
     async def take(self, fetched: Assignments) -> None:
         """Keep the rows; look at the wiring when there are any."""
         if fetched.full:
-            for kept in (self._ports, self._networks, self._floating_ips, self._groups, self._at):
+            for kept in (self._ports, self._networks, self._floating_ips, self._groups, self._at, self._guests):
                 kept.clear()
         for port in fetched.ports:
             self._keep_port(port)
@@ -97,6 +102,7 @@ class NetworkWorker(HostWorker):
         self._groups.update((one.id, one) for one in fetched.groups)
         for id in fetched.ended:
             self._forget(id)
+        self._keep_guests(fetched.instances)
         if fetched.full or fetched.ports or fetched.floating_ips or fetched.groups or fetched.ended:
             self.queue.add(_KEY)
 
@@ -111,6 +117,12 @@ class NetworkWorker(HostWorker):
             del self._faults[port.id]
         if port.wiring is not None:
             self._at.update(((port.wiring.network_id, address), port.id) for address in port.wiring.addresses)
+
+    def _keep_guests(self, fetched: tuple[InstanceAssignment, ...]) -> None:
+        """Instances are kept while a port of theirs is wired here."""
+        wired = {port.wiring.instance_id for port in self._ports.values() if port.wiring is not None}
+        known = self._guests | {one.instance.id: one for one in fetched}
+        self._guests = {id: one for id, one in known.items() if id in wired}
 
     def _drop_addresses(self, port: PortAssignment | None) -> None:
         if port is not None and port.wiring is not None:

@@ -1,20 +1,20 @@
-"""The metadata service of a host as its daemon puts it together: who asks is found through both workers."""
+"""The metadata service of a host as its daemon puts it together: who asks is found through the network worker."""
 
 import socket
 from types import SimpleNamespace
 from typing import Any
 
 import pytest_twisted
-from attrs import evolve
 from treq import content, get
 from twisted.internet import reactor
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from stackd import errors
 from stackd.daemons.metadata import host_service
 from stackd.interfaces.network import IRouters
-from stackd.model.assignments import InstanceAssignment, PortAssignment
-from stackd.testing.contracts.network import network_of, port_of
+from stackd.model.assignments import InstanceAssignment
+from stackd.testing.contracts.network import network_of
 from stackd.testing.records import an_assignment, an_instance
 
 
@@ -42,21 +42,21 @@ class LoopbackRouters:
         return made
 
 
-class Workers:
-    """What both workers of a host answer about one guest at 127.0.0.1."""
+class Worker:
+    """What the network worker of a host answers about one guest at 127.0.0.1, and the cloud about its user data."""
 
     host = "host-1"
 
-    def __init__(self, network_id: str, port: PortAssignment, assignment: InstanceAssignment) -> None:
-        self.port, self.guest, self.where = port, assignment, (network_id, "127.0.0.1")
+    def __init__(self, network_id: str, assignment: InstanceAssignment) -> None:
+        self.guest: InstanceAssignment | None = assignment
+        self.where = network_id, "127.0.0.1"
+        self.heard = True
 
-    def port_at(self, network_id: str, address: str) -> PortAssignment | None:
-        """The guest's port."""
-        return self.port if (network_id, address) == self.where else None
-
-    def assignment(self, instance_id: str) -> InstanceAssignment | None:
+    def guest_at(self, network_id: str, address: str) -> InstanceAssignment | None:
         """The guest."""
-        return self.guest if instance_id == self.guest.instance.id else None
+        if not self.heard:
+            raise errors.Unavailable("Nothing was heard yet.", remedy="Wait.")
+        return self.guest if (network_id, address) == self.where else None
 
     async def user_data(self, host: str, instance_id: str) -> bytes:
         """What the cloud keeps for it."""
@@ -65,23 +65,23 @@ class Workers:
 
 @pytest_twisted.ensureDeferred
 async def test_who_asks() -> None:
-    """A guest is known by its network and address, its user data comes from the cloud, a port without guest is none."""
+    """A guest is known by its network and address, its user data comes from the cloud; others hear what is wrong."""
     network = network_of()
-    wiring = evolve(port_of(network), instance_id="d" * 32)
-    workers: Any = Workers(network.id, PortAssignment(id=wiring.id, generation=1, wiring=wiring),
-                           an_assignment(an_instance(has_user_data=True)))
+    worker: Any = Worker(network.id, an_assignment(an_instance(has_user_data=True)))
     routers = LoopbackRouters(network.id)
     assert verifyObject(IRouters, routers)
     parts: Any = SimpleNamespace(reactor=reactor, metadata_secret=b"s",
                                  config=SimpleNamespace(cloud=SimpleNamespace(region="moon")))
-    service = host_service(parts, routers, workers, workers, workers)
+    service = host_service(parts, routers, worker, worker)
     await service.look()
     try:
         assert await heard(routers.port, "meta-data/instance-id") == (200, "i-ddddddddddddddddd")
         assert await heard(routers.port, "meta-data/placement/region") == (200, "moon")
         assert await heard(routers.port, "user-data") == (200, "#!host-1 dd")
-        workers.port = evolve(workers.port, wiring=None)
+        worker.guest = None
         assert (await heard(routers.port, "meta-data/instance-id"))[0] == 404
+        worker.heard = False
+        assert (await heard(routers.port, "meta-data/instance-id"))[0] == 503
     finally:
         await service.stopService()
 

@@ -11,10 +11,10 @@ from twisted.internet.task import Clock
 from stackd import errors
 from stackd.bus.memory import MemoryBus
 from stackd.drivers.networks.fake import FakeNetwork, FakeNetworkWorld
-from stackd.model.assignments import FloatingAssignment, PortAssignment
+from stackd.model.assignments import FloatingAssignment, InstanceAssignment, PortAssignment
 from stackd.model.networks import WiringState
 from stackd.model.wirings import FloatingWiring, GroupWiring, NetworkWiring, ObservedWiring, PortWiring, WiringChange
-from stackd.testing.cloudends import HeldAssignments
+from stackd.testing.cloudends import HeldAssignments, instance
 from stackd.workers.network import NetworkWorker
 
 NET = NetworkWiring(id="n1", generation=1, bridge="sbrn1", mtu=1450)
@@ -33,6 +33,11 @@ def floating(id: str, port_id: str | None, generation: int = 1) -> FloatingAssig
     wiring = FloatingWiring(id=id, generation=generation, address="192.0.2.7", port_id=port_id,
                             fixed_ip="10.0.0.5") if port_id else None
     return FloatingAssignment(id=id, generation=generation, wiring=wiring)
+
+
+def guests(*ids: str) -> tuple[InstanceAssignment, ...]:
+    """Instances of the host."""
+    return tuple(InstanceAssignment(instance=instance(id, "h1")) for id in ids)
 
 
 class Refusing(FakeNetwork):
@@ -102,6 +107,11 @@ class Bench:
         self.bus.wake("network@h1", {})
         self.run(0)
 
+    def guest_at(self, address: str, network: str = "n1") -> str | None:
+        """Whom the metadata service would answer."""
+        found = self.worker.guest_at(network, address)
+        return None if found is None else found.instance.id
+
     def said(self, id: str) -> list[tuple[WiringState, int]]:
         """Every word about a port."""
         return [(one.observed, one.generation) for report in self.cloud.reports for one in report.ports if one.id == id]
@@ -169,7 +179,6 @@ def test_what_is_gone_is_told_twice_and_then_forgotten(bench: Bench) -> None:
     bench.assign(PortAssignment(id="p1", generation=2, wiring=None))
     bench.run(600)
     assert bench.said("p1")[1:] == [(WiringState.ABSENT, 2)] * 2
-    assert bench.worker.port_at("n1", "10.0.0.5") is None
 
 
 def test_a_floating_address_comes_and_goes(bench: Bench) -> None:
@@ -270,18 +279,6 @@ def test_what_goes_on_failing_in_passing_does_not_hold_up_the_others(bench: Benc
     assert bench.said("p1") == [(WiringState.WIRED, 1)]
 
 
-def test_who_has_an_address(bench: Bench) -> None:
-    bench.assign(port("p1"), port("p2", address="10.0.0.6"))
-    found = bench.worker.port_at("n1", "10.0.0.6")
-    assert found is not None
-    assert found.wiring is not None
-    assert found.wiring.instance_id == "i-p2"
-    bench.assign(port("p2", generation=2, address="10.0.0.7"))
-    assert bench.worker.port_at("n1", "10.0.0.6") is None
-    assert bench.worker.port_at("n1", "10.0.0.7") is not None
-    assert bench.worker.port_at("n2", "10.0.0.5") is None
-
-
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("dies_at", [1, 2, 3])
 def test_a_worker_that_dies_at_any_change_is_replaced(bench: Bench, dies_at: int, after: bool) -> None:
@@ -300,3 +297,34 @@ def test_a_worker_that_dies_at_any_change_is_replaced(bench: Bench, dies_at: int
         assert bench.said("p1")[-1] == (WiringState.ABSENT if number == 3 else WiringState.WIRED, number)
     assert bench.world.observed() == ObservedWiring()
     assert bench.cloud.floating_ips["f1"].observed is WiringState.ABSENT
+
+
+def test_who_has_an_address(bench: Bench) -> None:
+    bench.assign(port("p1"), port("p2", address="10.0.0.6"), *guests("i-p1", "i-p2", "i-elsewhere"))
+    assert bench.guest_at("10.0.0.6") == "i-p2"
+    bench.assign(port("p2", generation=2, address="10.0.0.7"))
+    assert bench.guest_at("10.0.0.6") is None
+    assert bench.guest_at("10.0.0.7") == "i-p2"
+    assert bench.guest_at("10.0.0.5", network="n2") is None
+    bench.assign(PortAssignment(id="p1", generation=2, wiring=None, network=NET))
+    assert bench.guest_at("10.0.0.5") is None
+
+
+def test_what_guests_are_told_is_not_older_than_a_heartbeat(bench: Bench) -> None:
+    bench.assign(port("p1"), *guests("i-p1"))
+    bench.cloud.change("i-p1", name="db")
+    bench.run(11)
+    found = bench.worker.guest_at("n1", "10.0.0.5")
+    assert found is not None
+    assert found.instance.name == "db"
+
+
+def test_who_asks_is_not_known_before_the_cloud_was_heard(bench: Bench) -> None:
+    bench.assign(port("p1"), *guests("i-p1"))
+    bench.worker.stopService()
+    bench.cloud.failures = [errors.Unavailable("The conductor is away.", remedy="Wait.") for _ in range(3)]
+    bench.start()
+    with pytest.raises(errors.Unavailable):
+        bench.guest_at("10.0.0.5")
+    bench.run(60)
+    assert bench.guest_at("10.0.0.5") == "i-p1"
