@@ -61,6 +61,10 @@ class Bus:
                       "differ in it.", filled)
     heartbeat: float = key(15.0, "Driver amqp: a broker that is silent for three times as long is given up.",
                            at_least(0.5))
+    trusted_users: tuple[str, ...] = key((), "Driver amqp: users of the broker that may say everything, beside those of "
+                                         "our own urls; for hosts, the users of the control plane.")
+    management: str = key("", "RabbitMQ's management API, with an administrator: http://USER:PASSWORD@HOST:15672; "
+                          "'stackd host' makes users by it.", web, secret=True)
 
 
 @frozen(kw_only=True)
@@ -70,6 +74,10 @@ class Api:
     host: str = key("127.0.0.1", "The address to listen on.", address)
     port_base: int = key(8773, "N: EC2 and STS, N+1: the OpenStack APIs, N+2: metadata.", between(1, 65533))
     public_host: str = key("", "The address in the catalogue, where clients reach us by another than 'host'.")
+    workers: int = key(1, "Processes of stack-api that answer, all on the same ports; 0: one for each processor core.",
+                       between(0, 256))
+    stop_within: float = key(30.0, "How long requests under way may take to end when the daemon is stopped.",
+                             at_least(0))
 
 
 @frozen(kw_only=True)
@@ -155,6 +163,15 @@ class Hosts:
 
 
 @frozen(kw_only=True)
+class Monitor:
+    """Where operators and their monitoring look."""
+
+    host: str = key("127.0.0.1", "The address to listen on; whoever reaches it may read all that is there.", address)
+    port: int = key(0, "/healthz and /metrics are served at this port of the daemon's own; 0: not at all, "
+                    "and where an API listens, beside it.", between(0, 65535))
+
+
+@frozen(kw_only=True)
 class Logging:
     """What is logged; always JSON, one event a line."""
 
@@ -177,4 +194,5 @@ class Config:
     network: Network = section(Network, "The wiring of a host.")
     image: Image = section(Image, "The image service.")
     hosts: Hosts = section(Hosts, "The hosts of this process, and how they keep in touch.")
+    monitor: Monitor = section(Monitor, "Health and metrics of this daemon.")
     logging: Logging = section(Logging, "What is logged; always JSON, one event a line.")

@@ -57,7 +57,8 @@ def test_all_errors_are_told_at_once() -> None:
 @pytest.mark.parametrize(("text", "words"), [
     ("[cloud]\nregoin = 'x'", "cloud.regoin: unknown; did you mean region?"),
     ("[clouds]", "clouds: unknown; did you mean cloud?"),
-    ("[bus]\nzzz = 1", "bus.zzz: unknown; known: driver, urls, ca_file, prefix, heartbeat"),
+    ("[bus]\nzzz = 1", "bus.zzz: unknown; known: driver, urls, ca_file, prefix, heartbeat, trusted_users, "
+     "management"),
     ("[cloud]\nzones = 'a'", "cloud.zones = 'a': must be a list of texts in quotes"),
     ("[cloud]\nzones = ['a', 'a']", "cloud.zones = ['a', 'a']: must be one or more words, each once"),
     ("[api]\nport_base = 65534", "api.port_base = 65534: must be a number from 1 to 65533"),

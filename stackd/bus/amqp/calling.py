@@ -3,7 +3,7 @@
 None of these is kept by the broker: a caller is told at once, or by its deadline.
 """
 
-from itertools import count
+import secrets
 from typing import Any
 
 from attrs import mutable
@@ -42,7 +42,6 @@ class Calling:
         self._names = names
         self._clock = clock
         self._settings = names.settings
-        self._numbers = count(1)
         self._asked: dict[str, _Asked] = {}
         topology = Topology(exchanges=names.exchanges(), consumers=(Consumer(queue=REPLIES, received=self._answered),))
         self.outlet = Outlet(connection, lambda server: topology, self._opened, self._lost, self._settings.most_waiting)
@@ -53,7 +52,8 @@ class Calling:
         """What the other side returned; raises what it raised, or why there is no answer."""
         if len(self._asked) >= self._settings.most_waiting:
             raise errors.Overloaded("Too many calls wait for an answer.")
-        number = str(next(self._numbers))
+        # Unguessable: whoever was asked once knows where our answers are sent.
+        number = secrets.token_hex(16)
         call = envelope.Call(method=method, deadline=self._clock.seconds() + timeout, body=body)
         content = envelope.content(call, "call", self._settings.largest, correlation_id=number, reply_to=REPLIES)
         asked = self._asked[number] = _Asked(address, method, Deferred())

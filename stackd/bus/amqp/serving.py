@@ -18,16 +18,18 @@ from stackd import errors
 from stackd.bus.amqp import envelope
 from stackd.bus.amqp.calling import Calling
 from stackd.bus.amqp.connection import AmqpConnection
-from stackd.bus.amqp.topology import Consumer, Names, Queue, Topology
+from stackd.bus.amqp.topology import REPLIES, Consumer, Names, Queue, Topology
 from stackd.bus.amqp.wire import WireChannel
 from stackd.interfaces.bus import Body, IEndpoint, ISubscription
 from stackd.interfaces.clock import Clock
 
 _log = Logger()
 Admit = Callable[[str, str, str, Body], None]
-"""(user, address, ``report`` or the method of a call, body): raises ``NotAllowed`` for what this user of the broker may
-not say. The broker vouches for the user; it is empty where the sender gave none. Wakes say nothing that could harm."""
+"""(user, address, ``report``, ``wake`` or the method of a call, body): raises ``NotAllowed`` for what this user of the
+broker may not say. The broker vouches for the user; it is empty where the sender gave none."""
 _LOOK_AGAIN = envelope.dump(envelope.Wake())
+SENDER = "stackd-sender"
+"""The header with the user who first sent what the operator sends again; both must be admitted."""
 
 
 @implementer(ISubscription)
@@ -44,6 +46,7 @@ class AmqpSubscription:
         self._address = address
         self._endpoint = endpoint
         self._admit = admit
+        self._refusals = Refusals(clock)
         self._running = 0
         self._idle: Deferred[None] | None = None
         self._stopped = False
@@ -120,6 +123,12 @@ class AmqpSubscription:
     # --- wakes ---
 
     def _woken(self, channel: WireChannel, message: Message) -> None:
+        try:
+            self._admitted(message, "wake", {})
+        except errors.NotAllowed as error:
+            self._refusals.tell(error)
+            self._acknowledge(channel, message)
+            return
         if not self._wakes:
             self._clock.callLater(0, self._wake)
         self._wakes.setdefault(message.content.body, []).append((channel, message.delivery_tag))
@@ -151,15 +160,21 @@ class AmqpSubscription:
         self._begun()
         try:
             report = envelope.load(envelope.Report, message.content.body)
-            self._admit(_user(message), self._address, "report", report.body)
+            self._admitted(message, "report", report.body)
             if await self._applied(channel, report):
                 self._acknowledge(channel, message)
+        except (errors.NotAllowed, errors.Malformed, errors.NotSupported) as error:
+            self._refusals.tell(error)
+            self._set_aside(channel, message)
         except Exception:
             _log.failure("A report to {address} is set aside", address=self._address)
-            if not channel.closed:
-                channel.basic_reject(delivery_tag=message.delivery_tag, requeue=False)
+            self._set_aside(channel, message)
         finally:
             self._finished()
+
+    def _set_aside(self, channel: WireChannel, message: Message) -> None:
+        if not channel.closed:
+            channel.basic_reject(delivery_tag=message.delivery_tag, requeue=False)
 
     async def _applied(self, channel: WireChannel, report: envelope.Report) -> bool:
         """True when the endpoint took it, False when it is not ours any more; raises when it cannot be applied."""
@@ -168,6 +183,8 @@ class AmqpSubscription:
             try:
                 await self._endpoint.reported(report.body)
                 return True
+            except errors.Malformed:
+                raise  # it will not get better
             except errors.Unavailable as error:
                 reason: Exception = error
             except Exception as error:
@@ -202,8 +219,11 @@ class AmqpSubscription:
         try:
             call = envelope.load(envelope.Call, message.content.body)
             method = call.method
-            self._admit(_user(message), self._address, method, call.body)
+            self._admitted(message, method, call.body)
             reply = envelope.dump(envelope.Reply(ok=await self._answer(call, message.redelivered)))
+        except errors.NotAllowed as error:
+            self._refusals.tell(error)
+            reply = envelope.dump_failure(error)
         except errors.StackdError as error:
             reply = envelope.dump_failure(error)
         except Exception as error:
@@ -211,8 +231,10 @@ class AmqpSubscription:
             reply = envelope.dump_failure(error)
         self._acknowledge(channel, message)
         properties = message.content.properties
-        if "reply-to" in properties:
-            self._calling.reply(properties["reply-to"], properties.get("correlation-id", ""), reply)
+        to = properties.get("reply-to", "")
+        # Nobody makes us write into a queue that they may not write to.
+        if to.startswith(f"{REPLIES}."):
+            self._calling.reply(to, properties.get("correlation-id", ""), reply)
         self._finished()
 
     async def _answer(self, call: envelope.Call, redelivered: bool) -> Any:
@@ -228,6 +250,33 @@ class AmqpSubscription:
         return await method(call.body)
 
 
-def _user(message: Message) -> str:
-    """Who sent it: the broker lets nobody claim to be another."""
-    return str(message.content.properties.get("user-id", ""))
+    # --- who may say what ---
+
+    def _admitted(self, message: Message, word: str, body: Body) -> None:
+        """Raise ``NotAllowed`` for what its sender may not say; the broker lets nobody claim to be another."""
+        properties = message.content.properties
+        headers = properties.get("headers") or {}
+        if "x-death" in headers:
+            # Its queue handed it on: whoever declared that queue decided so, not the user it is of.
+            raise errors.NotAllowed(f"A message to another queue came to {self._address}.")
+        for user in {str(properties.get("user-id", "")), *map(str, filter(None, [headers.get(SENDER)]))}:
+            self._admit(user, self._address, word, body)
+
+
+class Refusals:
+    """Says in the log what was refused, at most once a second: whoever floods us must not fill the disk."""
+
+    def __init__(self, clock: Clock) -> None:
+        """``clock`` tells the time."""
+        self._clock = clock
+        self._quiet_until = 0.0
+        self._unsaid = 0
+
+    def tell(self, error: errors.StackdError) -> None:
+        """Now, or never."""
+        now = self._clock.seconds()
+        if now < self._quiet_until:
+            self._unsaid += 1
+            return
+        _log.warn("Refused: {error} ({unsaid} more since the last such line)", error=str(error), unsaid=self._unsaid)
+        self._quiet_until, self._unsaid = now + 1.0, 0

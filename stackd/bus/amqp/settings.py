@@ -63,8 +63,13 @@ class AmqpSettings:
     """How many daemons may die of one report before a quorum queue sets it aside."""
     most_kept: int = 100_000
     """Reports kept for an address; more are refused."""
+    most_kept_bytes: int = 1024 * 1024 * 1024
     most_dead: int = 10_000
     """Reports set aside; the oldest make room."""
+    most_dead_bytes: int = 256 * 1024 * 1024
+    most_calls: int = 10_000
+    """Calls that wait at one address; the oldest make room, and nobody answers them."""
+    most_calls_bytes: int = 256 * 1024 * 1024
     unserved_for: float = 60.0
     """After so long without an endpoint the queues of wakes and calls go away by themselves."""
 

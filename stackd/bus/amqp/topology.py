@@ -134,20 +134,24 @@ class Names:
 
     def dead_queue(self) -> Queue:
         """Where reports are set aside."""
-        return Queue(name=self.dead, exchange=self.dead, key="", arguments={"x-max-length": self.settings.most_dead})
+        return Queue(name=self.dead, exchange=self.dead, key="", arguments={
+            "x-max-length": self.settings.most_dead, "x-max-length-bytes": self.settings.most_dead_bytes})
 
     def reports_queue(self, address: str, server: dict[str, Any]) -> Queue:
         """The queue of reports to the address."""
         arguments: dict[str, Any] = {
             "x-dead-letter-exchange": self.dead,
-            "x-max-length": self.settings.most_kept, "x-overflow": "reject-publish"}
+            "x-max-length": self.settings.most_kept, "x-max-length-bytes": self.settings.most_kept_bytes,
+            "x-overflow": "reject-publish"}
         if offers_quorum(server) if self.settings.quorum is None else self.settings.quorum:
             arguments |= {"x-queue-type": "quorum", "x-delivery-limit": self.settings.delivery_limit}
         return self._queue(self.reports(address), arguments)
 
     def calls_queue(self, address: str) -> Queue:
         """The queue of calls to the address."""
-        return self._queue(self.calls(address), {}, fleeting=True)
+        return self._queue(self.calls(address), {
+            "x-max-length": self.settings.most_calls, "x-max-length-bytes": self.settings.most_calls_bytes},
+            fleeting=True)
 
     def wakes_queue(self, address: str) -> Queue:
         """The queue of wakes to the address."""
