@@ -1,7 +1,8 @@
 """The whole cloud in one process on a Clock: real code, memory bus, sqlite in memory, fake hosts.
 
 Nothing runs by itself: :meth:`MemoryCloud.advance` moves time, and with it every daemon. A daemon can be thrown
-away and built anew at any moment while the database, the bus and the hosts' worlds stay.
+away and built anew at any moment while the database, the bus and the hosts' worlds stay. With
+``STACKD_TEST_DATABASE=URL`` and ``STACKD_TEST_BROKER=URL`` in the environment it runs on those servers instead.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -20,7 +21,6 @@ from twisted.internet import defer
 from twisted.internet.task import Clock
 
 from stackd.bus.disturbance import Disturbance
-from stackd.bus.memory import MemoryBus
 from stackd.conductor.assignments import StoredAssignments
 from stackd.conductor.service import ConductorService
 from stackd.core import flavors
@@ -43,6 +43,7 @@ from stackd.store import defaults, quotas
 from stackd.store.database import Transaction
 from stackd.store.executors import InlineExecutor
 from stackd.store.instances import of_ids
+from stackd.testing.brokered import lines_of
 from stackd.testing.databases import memory_database
 from stackd.testing.saboteur import Life, Saboteur
 from stackd.workers.compute import ComputeWorker
@@ -85,7 +86,8 @@ class MemoryCloud:
         self.saboteur = Saboteur(self.clock)
         self.worker_settings = worker_settings or WorkerSettings()
         self.scheduler_settings = scheduler_settings or SchedulerSettings()
-        self.bus = MemoryBus(self.clock, disturbance)
+        self.lines = lines_of(self.clock, disturbance)
+        self.bus = self.lines.shared
         self.database = memory_database(self.clock, self.bus.wake)
         registry = Registry(self.database)
         content = Content(registry, MemoryImageStore(), self.clock, defer.maybeDeferred)
@@ -102,6 +104,7 @@ class MemoryCloud:
             self._builders[f"compute@{host.name}"] = partial(self._compute, host)
             self._builders[f"network@{host.name}"] = partial(self._network, host)
         self.lives: dict[str, Life] = {}
+        self._gates: dict[int, tuple[Life, Any]] = {}
         self.daemons: dict[str, Service] = {}
         self.core = self._core()
 
@@ -116,10 +119,10 @@ class MemoryCloud:
 
     def _conductor(self, life: Life) -> Service:
         database = self._database(life)
-        return ConductorService(database, life.gate(self.bus, "bus"), StoredAssignments(database, {}), life.clock())
+        return ConductorService(database, self._bus(life), StoredAssignments(database, {}), life.clock())
 
     def _scheduler(self, life: Life) -> Service:
-        return SchedulerService(self._database(life), life.gate(self.bus, "bus"), FilterAlgorithm(Random(self.seed)),
+        return SchedulerService(self._database(life), self._bus(life), FilterAlgorithm(Random(self.seed)),
                                 life.clock(), Random(self.seed), self.scheduler_settings)
 
     def _compute(self, host: MemoryHost, life: Life) -> Service:
@@ -131,20 +134,27 @@ class MemoryCloud:
                              tunnel_address=host.wiring.tunnel_address, **self._shared(host, life))
 
     def _shared(self, host: MemoryHost, life: Life) -> dict[str, Any]:
-        bus = life.gate(self.bus, "bus")
+        bus = self._bus(life)
         return {"host": host.name, "zone": host.zone, "assignments": RemoteAssignments(bus), "bus": bus,
                 "clock": life.clock(), "randomness": Random(self.seed), "settings": self.worker_settings}
+
+    def _bus(self, life: Life) -> Any:
+        """The bus as this life reaches it; one connection, however often it is asked for."""
+        if id(life) not in self._gates:
+            self._gates = {key: found for key, found in self._gates.items() if found[0].alive}
+            self._gates[id(life)] = life, life.gate(self.lines.line(life), "bus")
+        return self._gates[id(life)][1]
 
     def _database(self, life: Life) -> Any:
         """The one database with a way in of this life's own; its wakes are calls to the outside too."""
         own = copy(self.database)
-        own._wake = life.gate(self.bus, "bus").wake
+        own._wake = self._bus(life).wake
         return life.gate(own, "database")
 
     def _core(self) -> Cloud:
         life = Life("api", self.saboteur, lambda: None)
         self.lives["api"] = life
-        return assemble(self._database(life), life.gate(self.bus, "bus"), self.images, self.identity, self.clock,
+        return assemble(self._database(life), self._bus(life), self.images, self.identity, self.clock,
                         InlineExecutor(), ZONES, self.scheduler_settings.host_gone)
 
     def start(self) -> "MemoryCloud":
@@ -163,6 +173,7 @@ class MemoryCloud:
         self.lives[name] = life
         self.daemons[name] = self._builders[name](life)
         self.daemons[name].startService()
+        self.lines.turn()
 
     def add_scheduler(self, name: str) -> None:
         """One more scheduler beside the first."""
@@ -190,6 +201,7 @@ class MemoryCloud:
         now = self.clock.seconds()
         # A float that cannot tell two times apart would stand still for ever.
         self.clock.advance(max(min(due, end) - now, 1e-6))
+        self.lines.turn()
 
     def until(self, condition: Callable[[], bool], patience: float = 60.0) -> None:
         """Let time pass until the condition holds; fails after ``patience`` seconds of the cloud's time."""

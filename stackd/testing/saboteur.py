@@ -156,7 +156,12 @@ class Gate:
                 life.saboteur.clock.callLater(
                     LATE_SECONDS, lambda: Deferred.fromCoroutine(_to_the_end(call, args, kwargs)))
             return await never()
-        result = await call(*args, **kwargs)
+        try:
+            result = await call(*args, **kwargs)
+        except Exception:
+            if life.alive:
+                raise
+            return await never()
         if not life.alive:
             return await never()
         if hasattr(result, "crash"):

@@ -49,7 +49,8 @@ class WireDelegate(TwistedDelegate):  # type: ignore[misc]
         client = self.client
         client.MAX_LENGTH = int(_least(client.MAX_LENGTH, message.frame_max))
         client.channel_max = int(_least(client.channel_max, message.channel_max))
-        client.heartbeatInterval = _least(client.heartbeatInterval, message.heartbeat)
+        # Who wants none gets none, whatever the broker would like.
+        client.heartbeatInterval = client.heartbeatInterval and _least(client.heartbeatInterval, message.heartbeat)
         channel.connection_tune_ok(client.channel_max, client.MAX_LENGTH, ceil(client.heartbeatInterval))
         client.begin_beating()
         client.started.fire()
