@@ -1,0 +1,110 @@
+"""The configuration files of a site's daemons, one each: a host's holds nothing but what that host may know."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, frozen
+
+from stackd.testing.lab.ground import HostGround
+from stackd.testing.lab.options import FAKE, SiteOptions, kind_of
+
+Tree = dict[str, dict[str, Any]]
+
+
+@frozen(kw_only=True)
+class HostFacts:
+    """What is true of one pair of host processes only."""
+
+    name: str
+    number: int = 1
+    broker_url: str
+    image_url: str
+    auth_url: str
+    ground: HostGround
+
+
+@frozen(kw_only=True)
+class ControlFacts:
+    """What is true of the control plane. ``port_bases`` are by daemon, of those that listen."""
+
+    database_url: str
+    broker_url: str
+    listen: str
+    address: str
+    image_url: str
+    auth_url: str
+    port_bases: Mapping[str, int]
+
+
+class Configs:
+    """Writes them into ``folder/conf``."""
+
+    def __init__(self, folder: Path, options: SiteOptions, service_password: str, trusted: str) -> None:
+        """The password is the image service's user's; ``trusted`` is the control plane's user of the broker."""
+        self._folder = folder
+        self._options = options
+        self._password = service_password
+        self._trusted = trusted
+
+    def path(self, name: str) -> Path:
+        """The file of a daemon."""
+        return self._folder / "conf" / f"{name}.toml"
+
+    def write_control(self, name: str, facts: ControlFacts) -> None:
+        """The file of a daemon of the control plane."""
+        kind = kind_of(name)
+        # The first API has the operator's socket, where the command looks for it.
+        state = self._folder if name == "api-1" or kind != "api" else self._folder / name
+        tree: Tree = {
+            "cloud": {"state": str(state)},
+            "bus": self._bus(facts.broker_url),
+            "api": {"host": facts.listen, "public_host": facts.address, "port_base": facts.port_bases.get(name, 8773)},
+            "image": self._images(facts.image_url, facts.auth_url)}
+        if kind == "image":
+            tree["image"] = {"folder": str(self._folder / "images")}
+        else:
+            tree["database"] = {"url": facts.database_url}
+        if kind == "registry":
+            del tree["image"]
+        if kind == "api":
+            tree["api"]["workers"] = self._options.api_workers
+        self._write(name, tree)
+
+    def write_host(self, facts: HostFacts) -> None:
+        """The files of both daemons of a host."""
+        fake = self._options.drivers == FAKE
+        tree: Tree = {
+            "cloud": {"state": str(self._folder / "hosts" / facts.name)},
+            "bus": {**self._bus(facts.broker_url), "trusted_users": [self._trusted]},
+            "image": self._images(facts.image_url, facts.auth_url),
+            "hosts": {"name": facts.name, "number": facts.number},
+            "compute": {"driver": "fake" if fake else "libvirt"},
+            "network": {"driver": "fake"} if fake else {
+                "driver": "linuxbridge", **asdict(facts.ground)}}
+        for kind in ("compute", "network"):
+            self._write(f"{kind}@{facts.name}", tree)
+
+    def _bus(self, url: str) -> dict[str, Any]:
+        return {"driver": "amqp", "urls": [url]}
+
+    def _images(self, url: str, auth_url: str) -> dict[str, Any]:
+        return {"driver": "http", "url": url, "auth_url": auth_url, "user": "admin", "project": "admin",
+                "password": self._password}
+
+    def _write(self, name: str, tree: Tree) -> None:
+        usual: Tree = {"identity": {"password_cost": "cheap"}} if self._options.drivers == FAKE else {}
+        whole = {**usual, **tree}
+        for section, keys in self._options.settings.items():
+            whole[section] = {**whole.get(section, {}), **keys}
+        path = self.path(name)
+        path.unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write("\n".join(_section(section, keys) for section, keys in whole.items()))
+
+
+def _section(name: str, keys: Mapping[str, Any]) -> str:
+    # JSON's texts, numbers, truths and lists of texts are TOML's.
+    return f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
