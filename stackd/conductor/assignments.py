@@ -9,6 +9,7 @@ from stackd.conductor.gathering import Gathering
 from stackd.interfaces.assignments import IAssignments
 from stackd.model import kinds
 from stackd.model.assignments import Assignments, FetchRequest, Hello, Report
+from stackd.rules.plausible import plausible_hello, plausible_report, plausible_request
 from stackd.store import assigned, hosts, instances, reported
 from stackd.store.database import Database, Transaction
 
@@ -28,10 +29,11 @@ class StoredAssignments:
 
     async def hello(self, hello: Hello) -> int:
         """Keep the host's capacity, raise the worker's session and return it."""
-        return await self._database.write(hosts.hello, hello, self._ratios)
+        return await self._database.write(hosts.hello, plausible_hello(hello), self._ratios)
 
     async def fetch(self, request: FetchRequest) -> Assignments:
         """One page of what this worker must care about."""
+        plausible_request(request)
         self.fetched.add((request.host, request.worker))
         if request.held:
             await self._database.write(assigned.deleted_but_held, request)
@@ -39,7 +41,7 @@ class StoredAssignments:
 
     async def report(self, report: Report) -> None:
         """Apply observations; returns after commit."""
-        await self._reports.ask(report)
+        await self._reports.ask(plausible_report(report))
 
     async def user_data(self, host: str, instance_id: str) -> bytes:
         """The user data of an instance, for the host that runs it only."""

@@ -23,6 +23,7 @@ WORDS_OF_HOSTS = frozenset({"hello", "fetch", "user_data", "report"})
 """What a host says to the conductor; each of them names the host."""
 # Lower case alone: databases that take a and A for one must not take two hosts for one.
 _PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+_TO_OPERATOR = "A host speaks of itself alone, to the conductor: compare [hosts] name with its user in [bus] urls."
 
 
 def is_plain_host(name: str) -> bool:
@@ -42,6 +43,7 @@ def host_of_user(user: str) -> str:
     """The host whose user this is; empty when it is none."""
     name = user.removeprefix(HOST_USER)
     return name if name != user and is_plain_host(name) else ""
+
 
 
 def _control_plane(users: Iterable[str]) -> frozenset[str]:
@@ -67,6 +69,7 @@ class Admission:
             raise errors.NotAllowed(f"{who} may say nothing to {address}.",
                                     remedy="Name the users of the control plane as trusted_users in [bus].")
         if address != CONDUCTOR or word not in WORDS_OF_HOSTS:
-            raise errors.NotAllowed(f"The host {host} may not say {word[:80]} to {address}.")
+            raise errors.NotAllowed(f"The host {host} may not say {word[:80]} to {address}.", remedy=_TO_OPERATOR)
         if body.get("host") != host:
-            raise errors.NotAllowed(f"The host {host} may not speak for {str(body.get('host'))[:80]!r}.")
+            raise errors.NotAllowed(f"The host {host} may not speak for {str(body.get('host'))[:80]!r}.",
+                                    remedy=_TO_OPERATOR)
