@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, quote
+from weakref import WeakSet
 
 import orjson
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
@@ -68,12 +70,40 @@ class ToldSite(Site):
     """A site that tells of each request it has answered."""
 
     requestFactory = BoundedRequest
+    protocol = HTTPChannel  # type: ignore[assignment]
 
     def __init__(self, resource: Any, tell: Tell | None = None, **options: Any) -> None:
         """``tell`` gets one mapping for each request, without secrets; the other options are those of ``Site``."""
         super().__init__(resource, parsePOSTFormSubmission=False, **options)
         self.displayTracebacks = False
         self._tell = tell
+        self._channels: WeakSet[HTTPChannel] = WeakSet()
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """Remember the connection, for the end."""
+        channel = super().buildProtocol(addr)
+        self._channels.add(channel)
+        return channel
+
+    def close_idle(self) -> int:
+        """Close the connections on which no request is under way; how many there still are.
+
+        The others close with their answers; called over and over when the site is to end.
+        """
+        there = self._connected()
+        for channel in there:
+            channel.persistent = False
+            if not channel.requests and not channel.transport.disconnecting:
+                channel.loseConnection()
+        return len(there)
+
+    def abort(self) -> None:
+        """Close all connections, whatever is under way on them."""
+        for channel in self._connected():
+            channel.transport.abortConnection()
+
+    def _connected(self) -> list[Any]:
+        return [channel for channel in self._channels if not getattr(channel.transport, "disconnected", True)]
 
     def startFactory(self) -> None:
         """No line of Twisted's own: it would show signatures."""

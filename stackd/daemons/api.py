@@ -1,25 +1,69 @@
-"""``stack-api``: the OpenStack and EC2 APIs, metadata for proxies, the operator's socket, and nothing that acts."""
+"""``stack-api``: the OpenStack and EC2 APIs, metadata for proxies, the operator's socket, and nothing that acts.
 
-from twisted.application.service import MultiService
+With more than one worker the process that ``twistd`` runs is their master; each worker is all of the above, but for the
+operator's socket, which the first alone has.
+"""
 
+import secrets
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+
+from stackd.config.sections import Config
+from stackd.daemons import split
 from stackd.daemons.endpoints import api_services, metadata_service
 from stackd.daemons.operating import operator_commands
 from stackd.daemons.operator import operator_service
 from stackd.daemons.parts import Parts
-from stackd.daemons.split import DaemonService, Options, daemon
+from stackd.daemons.prefork import FIRST_SOCKET, Master, Post, wanted
 
-__all__ = ["Options", "makeService"]
+PORTS = 3
+"""EC2, OpenStack, metadata."""
 
 
-def makeService(options: Options) -> DaemonService:
+class Options(split.Options):
+    """Options of ``twistd stack-api``."""
+
+    optParameters: Any = [["workers", "w", None, "Processes that answer; 0: one for each core.", int]]
+
+
+def makeService(options: Options) -> IService:
     """The service ``twistd`` runs."""
-    return daemon(options, api)
+    from twisted.internet import reactor
+
+    config = split.configured(options)
+    number = wanted(config.api.workers if options["workers"] is None else options["workers"])
+    return split.daemon(options, api) if number == 1 else master(reactor, config, options["config"], number)
 
 
-def api(parts: Parts) -> MultiService:
+def master(reactor: Any, config: Config, file: str | None, number: int) -> Master:
+    """The master of ``number`` workers."""
+    base = config.api.port_base
+    sockets = {base + index: FIRST_SOCKET + index for index in range(PORTS)}
+    monitor = f"\0stackd-api-{secrets.token_hex(8)}-"
+    posts = [Post(number=each, daemon="api", config=file, sockets=sockets, monitor=monitor) for each in range(number)]
+    return Master(reactor, posts, config.api.host, config.api.stop_within)
+
+
+def worker(post: Post) -> IService:
+    """One of the workers."""
+    def parts(reactor: Any, config: Config) -> Parts:
+        made = Parts(reactor, config)
+        made.adopted = post.sockets
+        return made
+
+    def make(made: Parts) -> IService:
+        return api(made, operated=post.number == 0)
+
+    return split.daemon({"config": post.config}, make, parts)
+
+
+def api(parts: Parts, operated: bool = True) -> MultiService:
     """All that listens."""
     services = MultiService()  # type: ignore[no-untyped-call]
     api_services(parts).setServiceParent(services)
     metadata_service(parts).setServiceParent(services)
-    operator_service(parts.reactor, parts.operator_socket, operator_commands(parts, None)).setServiceParent(services)
+    if operated:
+        commands = operator_commands(parts, None)
+        operator_service(parts.reactor, parts.operator_socket, commands).setServiceParent(services)
     return services

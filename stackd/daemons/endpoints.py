@@ -1,7 +1,6 @@
 """Where the APIs listen: EC2 at the port base, every OpenStack API one above, metadata one above that."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from attrs import evolve
 from twisted.application.service import MultiService
@@ -19,7 +18,7 @@ from stackd.api.sites import Root, ToldSite
 from stackd.config.sections import LOCAL_IMAGES, Config
 from stackd.daemons.accesslog import AccessLog
 from stackd.daemons.health import HealthResource, MetricsResource
-from stackd.daemons.listening import Listener
+from stackd.daemons.listening import Listener, Places
 from stackd.daemons.parts import Parts
 from stackd.imageservice.sweeping import STALL_SECONDS, Sweep, SweepService
 from stackd.model.assignments import InstanceAssignment
@@ -113,5 +112,6 @@ def with_health(children: Mapping[bytes, IResource], otherwise: Resource | None 
     return root
 
 
-def _listen(parts: Parts, port: int, site: Any) -> Listener:
-    return Listener(parts.reactor, parts.config.api.host, port, site)
+def _listen(parts: Parts, port: int, site: ToldSite) -> Listener:
+    section = parts.config.api
+    return Places(parts.reactor, section.host, section.stop_within, parts.adopted).listener(port, site)

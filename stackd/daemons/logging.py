@@ -68,13 +68,22 @@ def fields(event: LogEvent) -> dict[str, Any]:
     return found
 
 
+_kept = LogLevelFilterPredicate()
+"""What this process keeps; its logs begin before its configuration is read."""
+
+
+def keep(level: str) -> None:
+    """From now on this process keeps events at ``level`` (``debug``, ``info``, ``warn``, ``error``) and above."""
+    _kept.setLogLevelForNamespace("", LogLevel.lookupByName(level))
+
+
 def to_stdout() -> ILogObserver:
-    """An observer of everything from ``info`` up, for ``twistd --logger``."""
-    return observer(sys.stdout)
+    """An observer of what this process keeps, for ``twistd --logger``."""
+    return FilteringLogObserver(JsonLines(sys.stdout), [_kept])
 
 
 def observer(stream: TextIO, level: str = "info") -> ILogObserver:
-    """JSON lines of the events at ``level`` (``debug``, ``info``, ``warn``, ``error``) and above."""
+    """JSON lines of the events at ``level`` and above."""
     predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.lookupByName(level))
     return FilteringLogObserver(JsonLines(stream), [predicate])
 
@@ -82,3 +91,8 @@ def observer(stream: TextIO, level: str = "info") -> ILogObserver:
 def begin(stream: TextIO, level: str = "info") -> None:
     """Send all logs of this process to ``stream``; standard output stays free for people."""
     globalLogBeginner.beginLoggingTo([observer(stream, level)], redirectStandardIO=False)
+
+
+def begin_daemon() -> None:
+    """Send all that this process keeps, and what its libraries print, to standard output."""
+    globalLogBeginner.beginLoggingTo([to_stdout()])

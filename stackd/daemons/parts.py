@@ -5,7 +5,7 @@
 
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from random import Random, SystemRandom
@@ -49,6 +49,8 @@ class Parts:
 
     kept_reports: tuple[str, ...] = (CONDUCTOR, SCHEDULER)
     """Addresses whose queues of reports this process declares at the broker."""
+    adopted: Mapping[int, int] = {}
+    """Open sockets to listen on by their ports, where a master has bound them."""
 
     def __init__(self, reactor: Any, config: Config) -> None:
         """Nothing is opened yet."""

@@ -1,7 +1,8 @@
 """What every daemon of its own has in common: options, configuration, and a service that lets go of its parts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 from stackd import errors
 from stackd.config.loading import load_file
 from stackd.config.sections import Config
+from stackd.daemons import logging
 from stackd.daemons.parts import Parts
 from stackd.daemons.tuning import tune
 
@@ -68,11 +70,19 @@ class DaemonService(MultiService):
         await self._parts.stop()
 
 
-def daemon(options: Options, make: Callable[[Parts], IService], parts: type[Parts] = Parts) -> DaemonService:
+def configured(options: Mapping[str, Any]) -> Config:
+    """What the file says that the options name; the defaults without one."""
+    config = load_file(Path(options["config"])) if options["config"] else Config()
+    logging.keep(config.logging.level)
+    return config
+
+
+def daemon(options: Mapping[str, Any], make: Callable[[Parts], IService],
+           parts: Callable[[Any, Config], Parts] = Parts) -> DaemonService:
     """The service of a daemon configured by its options; ``parts`` where some of them are elsewhere."""
     from twisted.internet import reactor
 
     tune()
-    config = load_file(Path(options["config"])) if options["config"] else Config()
+    config = configured(options)
     Path(config.cloud.state).mkdir(parents=True, exist_ok=True, mode=0o700)
     return DaemonService(parts(reactor, config), make)

@@ -1,0 +1,155 @@
+"""``stack-api`` with several workers, as a real process: what clients notice when workers die or all is stopped."""
+
+import http.client
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stackd.daemons.prefork import Post, wanted
+from stackd.testing.ports import free_base
+from stackd.testing.processes import wait_for
+
+PATIENCE = 40.0
+BODY = b'{"auth": {"identity": {"methods": []}}}'
+
+
+class Api:
+    """A running ``stack-api`` of two workers."""
+
+    def __init__(self, folder: Path) -> None:
+        """Started, and answering by both workers."""
+        self.port = free_base() + 1
+        file = folder / "api.toml"
+        file.write_text(f"""
+[cloud]
+state = "{folder}"
+[database]
+url = "sqlite:///{folder}/stackd.db"
+[api]
+port_base = {self.port - 1}
+workers = 2
+stop_within = 20.0
+""")
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "--logger",
+                 "stackd.daemons.logging.to_stdout", "stack-api", "--config", str(file)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+        assert wait_for(lambda: len(self.workers()) == 2 and len(self.spread(12)) == 2, PATIENCE), self.log.read_text()
+
+    def workers(self) -> set[int]:
+        """Their process ids."""
+        return {child.pid for child in psutil.Process(self.process.pid).children()}
+
+    def spread(self, number: int) -> "Counter[int]":
+        """How many of so many connections opened at once each worker answers on."""
+        connections = []
+        with suppress(OSError):
+            connections = [self.begin() for _ in range(number)]
+        found = Counter(self.worker_of(connection) for connection in connections)
+        for connection in connections:
+            assert self.finish(connection) in (400, 401)
+        return found
+
+    def begin(self) -> http.client.HTTPConnection:
+        """A login whose last byte is not sent yet."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.putrequest("POST", "/identity/v3/auth/tokens")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", str(len(BODY)))
+        connection.endheaders(BODY[:-1])
+        return connection
+
+    def finish(self, connection: http.client.HTTPConnection) -> int:
+        """Send it; the status of the answer."""
+        connection.send(BODY[-1:])
+        response = connection.getresponse()
+        response.read()
+        connection.close()
+        return response.status
+
+    def worker_of(self, connection: http.client.HTTPConnection) -> int:
+        """Who answers on it."""
+        mine = connection.sock.getsockname()
+
+        def look() -> int:
+            return next((pid for pid in self.workers() for each in psutil.Process(pid).net_connections("tcp")
+                         if each.raddr and tuple(each.raddr) == mine), 0)
+
+        assert wait_for(look, PATIENCE)
+        return look()
+
+
+def lives(pid: int) -> bool:
+    """Whether it runs; one that nobody asked about its end does not."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    """Killed at the end, if it is still there."""
+    api = Api(tmp_path)
+    workers = api.workers()
+    yield api
+    api.process.kill()
+    api.process.wait(PATIENCE)
+    # The workers of a master that was killed end by themselves.
+    assert wait_for(lambda: not any(map(lives, workers)), PATIENCE)
+
+
+def begun_on(api: Api, worker: int) -> http.client.HTTPConnection:
+    """A request that this worker has begun."""
+    while True:
+        connection = api.begin()
+        if api.worker_of(connection) == worker:
+            return connection
+        api.finish(connection)
+
+
+def test_a_killed_worker_takes_only_its_requests_along(api: Api) -> None:
+    doomed, other = sorted(api.workers())
+    lost, kept = begun_on(api, doomed), begun_on(api, other)
+    psutil.Process(doomed).kill()
+    with pytest.raises((http.client.HTTPException, OSError)):
+        api.finish(lost)
+    assert api.finish(kept) in (400, 401)
+    for _ in range(20):
+        assert api.finish(api.begin()) in (400, 401)
+    assert wait_for(lambda: len(api.workers()) == 2 and len(api.spread(12)) == 2, PATIENCE)
+    assert doomed not in api.workers() and other in api.workers()
+
+
+def test_a_request_under_way_is_answered_before_the_end(api: Api) -> None:
+    under_way = [begun_on(api, worker) for worker in api.workers()]
+    idle = http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE)
+    idle.request("GET", "/healthz")
+    idle.getresponse().read()
+    api.process.send_signal(signal.SIGTERM)
+    assert idle.sock.recv(1) == b"", "an idle connection is closed at once"
+    with pytest.raises(subprocess.TimeoutExpired):
+        api.process.wait(1.0)
+    with pytest.raises(OSError):
+        http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE).connect()
+    assert [api.finish(connection) for connection in under_way] == [400, 400]
+    assert api.process.wait(PATIENCE) in (0, -signal.SIGTERM)
+    assert "Traceback" not in api.log.read_text()
+
+
+def test_what_a_worker_is_told_survives_the_way() -> None:
+    post = Post(number=1, daemon="api", config=None, sockets={8773: 3}, monitor="\0stackd-")
+    assert Post.load(post.dump()) == post
+
+
+def test_no_number_is_one_for_each_core() -> None:
+    assert wanted(0) == len(psutil.Process().cpu_affinity())
+    assert wanted(3) == 3
