@@ -16,8 +16,9 @@ from stackd.interfaces.clock import Clock
 from stackd.model import wire
 from stackd.model.assignments import FetchRequest, Hello, Report
 from stackd.rules.ownership import CONDUCTOR
-from stackd.store import reported
+from stackd.store import groups, reported
 from stackd.store.database import Database
+from stackd.store.stamps import MOMENT
 
 log = Logger()
 
@@ -26,13 +27,15 @@ log = Logger()
 class ConductorEndpoint:
     """``IAssignments`` as calls and reports over the bus."""
 
-    def __init__(self, assignments: StoredAssignments) -> None:
-        """``assignments`` does the work."""
+    def __init__(self, assignments: StoredAssignments, woken: Callable[[], None]) -> None:
+        """``assignments`` does the work; ``woken`` is called when something waits to be told to hosts."""
         self._assignments = assignments
+        self._woken = woken
         self.calls = {"hello": self._hello, "fetch": self._fetch, "user_data": self._user_data}
 
     def woken(self, body: Body) -> None:
-        """Nothing waits to be looked at."""
+        """Members of groups have changed."""
+        self._woken()
 
     async def reported(self, body: Body) -> None:
         """Apply one report; it is acknowledged when this returns."""
@@ -53,10 +56,11 @@ class ConductorService(Service):
 
     def __init__(self, database: Database, bus: IMessageBus, assignments: StoredAssignments, clock: Clock,
                  keep_ended: float = 3600.0, host_gone: float = 60.0, contact_interval: float = 1.0,
-                 lost_interval: float = 5.0, purge_interval: float = 60.0) -> None:
+                 members_interval: float = MOMENT, lost_interval: float = 5.0, purge_interval: float = 60.0) -> None:
         """``keep_ended`` is how many seconds ended instances stay visible to EC2.
 
-        After ``host_gone`` silent seconds of a host the instances deleted on it end without its word.
+        After ``host_gone`` silent seconds of a host the instances deleted on it end without its word. Hosts are told of
+        members of groups that come and go once each ``members_interval``.
         """
         self._database = database
         self._bus = bus
@@ -67,6 +71,9 @@ class ConductorService(Service):
         self._loops = ((self._loop(self._assignments.keep_contacts), contact_interval),
                        (self._loop(self._end_on_lost_hosts), lost_interval),
                        (self._loop(self._purge), purge_interval))
+        self._members = self._loop(self._tell_members)
+        self._members_interval = members_interval
+        self._members_noted = False
         self._subscription: ISubscription | None = None
 
     def _loop(self, work: Callable[[], Any]) -> LoopingCall:
@@ -86,12 +93,19 @@ class ConductorService(Service):
             loop.start(interval, now=False)
 
     async def _serve(self) -> None:
-        self._subscription = await self._bus.serve(CONDUCTOR, ConductorEndpoint(self._assignments))
+        endpoint = ConductorEndpoint(self._assignments, self._members_changed)
+        self._subscription = await self._bus.serve(CONDUCTOR, endpoint)
+
+    def _members_changed(self) -> None:
+        """Tell the hosts in a moment, and go on until nothing is left to be told."""
+        self._members_noted = True
+        if self.running and not self._members.running:
+            self._members.start(self._members_interval, now=False)
 
     def stopService(self) -> "defer.Deferred[None]":
         """Take no more messages; finish what runs."""
         super().stopService()  # type: ignore[no-untyped-call]
-        for loop, _ in self._loops:
+        for loop in (self._members, *(loop for loop, _ in self._loops)):
             if loop.running:
                 loop.stop()
         return defer.ensureDeferred(self._stop())
@@ -101,8 +115,15 @@ class ConductorService(Service):
             await self._subscription.stop()
         await self._assignments.keep_contacts()
 
+    async def _tell_members(self) -> None:
+        self._members_noted = False
+        told = await self._database.write(groups.tell_members)
+        if not (told or self._members_noted) and self._members.running:
+            self._members.stop()
+
     async def _end_on_lost_hosts(self) -> None:
         await self._database.write(reported.end_on_lost_hosts, self._host_gone)
+        await self._database.write(groups.tell_members)  # the wake may have been lost
 
     async def _purge(self) -> None:
         await self._database.write(reported.purge, self._clock.seconds() - self._keep_ended)

@@ -7,7 +7,7 @@ keys (network, address) and (network, mac) are the last word.
 from collections.abc import Mapping, Sequence
 
 from attrs import frozen
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from stackd import errors
 from stackd.model import kinds, wire
@@ -16,6 +16,7 @@ from stackd.model.networks import FixedIP, GroupName, Port, Subnet
 from stackd.rules import addressing
 from stackd.store import subnets
 from stackd.store.database import Transaction
+from stackd.store.many import insert_many
 from stackd.store.tables.networks import port_addresses, port_groups, ports, security_groups
 
 
@@ -71,8 +72,7 @@ def join_groups(tx: Transaction, group_ids_of: Mapping[str, Sequence[str]]) -> N
     """Put ports into groups, in the order given."""
     rows = [{"port_id": port_id, "group_id": group_id, "position": position}
             for port_id, ids in group_ids_of.items() for position, group_id in enumerate(dict.fromkeys(ids))]
-    if rows:
-        tx.execute(insert(port_groups), rows)
+    insert_many(tx, port_groups, rows)
 
 
 def _insert(tx: Transaction, made: Sequence[Port], asks: Sequence[PortAsk]) -> None:
@@ -81,12 +81,11 @@ def _insert(tx: Transaction, made: Sequence[Port], asks: Sequence[PortAsk]) -> N
         row = wire.dump(port) | {"hostname": ask.hostname}
         del row["fixed_ips"], row["groups"]
         rows.append(row)
-    tx.execute(insert(ports), rows)
+    insert_many(tx, ports, rows)
     taken = [{"port_id": port.id, "address": one.address, "network_id": port.network_id, "subnet_id": one.subnet_id,
               "number": addressing.number(one.address) if addressing.version(one.address) == 4 else 0,
               "position": position} for port in made for position, one in enumerate(port.fixed_ips)]
-    if taken:
-        tx.execute(insert(port_addresses), taken)
+    insert_many(tx, port_addresses, taken)
     join_groups(tx, {port.id: [group.id for group in port.groups] for port in made})
 
 

@@ -29,6 +29,8 @@ log = Logger()
 P = ParamSpec("P")
 T = TypeVar("T")
 Wake = Callable[[str, dict[str, Any]], None]
+Used = tuple[int, int, int, int]
+"""(vcpus, memory MiB, disk GiB, instances) of a host."""
 
 PATIENCE = 30.0
 """Seconds for which a database that is away is waited for."""
@@ -52,6 +54,7 @@ class Transaction:
         self.mark = ""
         self.wakes: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self._stamps: dict[str, dict[tuple[str, str], bool]] = {}
+        self._used: dict[str, Used] = {}
 
     def execute(self, statement: Executable, parameters: Any = None) -> "CursorResult[*tuple[Any, ...]]":
         """Run one statement."""
@@ -76,6 +79,16 @@ class Transaction:
         """The stamps gathered, host -> {(kind, id): lazily}; called once by ``store.stamps`` before commit."""
         stamps, self._stamps = self._stamps, {}
         return stamps
+
+    def use(self, host: str, used: Used) -> None:
+        """Add to what is claimed of a host when the transaction ends; negative numbers free."""
+        before = self._used.get(host, (0, 0, 0, 0))
+        self._used[host] = (before[0] + used[0], before[1] + used[1], before[2] + used[2], before[3] + used[3])
+
+    def take_used(self) -> dict[str, Used]:
+        """What was gathered by :meth:`use`; called once by ``store.stamps`` before commit."""
+        used, self._used = self._used, {}
+        return used
 
 
 class _Work:

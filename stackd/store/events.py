@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from stackd.model.events import Event
 from stackd.model.ids import new_id
 from stackd.store.database import Transaction
+from stackd.store.many import insert_many
 from stackd.store.tables.cloud import events
 
 _COLUMNS = ("id", "at", "kind", "resource_id", "project_id", "action", "actor", "request_id", "generation",
@@ -27,7 +28,7 @@ def record_all(tx: Transaction, rows: Iterable[dict[str, Any]]) -> None:
     many = list(rows)
     if many:
         tx.mark = tx.mark or many[0]["id"]
-        tx.execute(insert(events), many)
+        insert_many(tx, events, many)
 
 
 def record(tx: Transaction, kind: str, resource_id: str, project_id: str, action: str, actor: str,

@@ -15,10 +15,18 @@ from stackd import errors
 from stackd.model import kinds, wire
 from stackd.model.groups import Direction, SecurityGroup, SecurityGroupRule
 from stackd.model.networks import GroupName, PortDesired
+from stackd.rules.ownership import CONDUCTOR
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
 from stackd.store.holding import hold
-from stackd.store.tables.networks import port_groups, ports, security_group_rules, security_groups
+from stackd.store.many import insert_many
+from stackd.store.tables.networks import (
+    member_changes,
+    port_groups,
+    ports,
+    security_group_rules,
+    security_groups,
+)
 
 DEFAULT = "default"
 _RULE_NAMES = tuple(attribute.name for attribute in fields(SecurityGroupRule))
@@ -150,11 +158,12 @@ def referring(tx: Transaction, ids: Iterable[str]) -> set[str]:
         .where(security_group_rules.c.remote_group_id.in_(some))).scalars()))
 
 
-def changed(tx: Transaction, ids: Iterable[str], lazily: bool = False) -> None:
+def changed(tx: Transaction, ids: Iterable[str]) -> None:
     """What hosts wire for these groups has changed: raise generations, stamp every host with a port in them."""
     many = sorted(set(ids))
     if not many:
         return
+    hold(tx, security_groups, security_groups.c.id.in_(many))
     tx.execute(update(security_groups).where(security_groups.c.id.in_(many))
                .values(generation=security_groups.c.generation + 1))
     on_host: dict[str, list[str]] = {}
@@ -162,15 +171,32 @@ def changed(tx: Transaction, ids: Iterable[str], lazily: bool = False) -> None:
     for host, group_id in tx.execute(placed.where(port_groups.c.group_id.in_(many), MEMBER)):
         on_host.setdefault(host, []).append(group_id)
     for host, group_ids in on_host.items():
-        tx.stamp(host, kinds.SECURITY_GROUP, group_ids, lazily)
+        tx.stamp(host, kinds.SECURITY_GROUP, group_ids)
 
 
 def members_changed(tx: Transaction, ids: Iterable[str]) -> None:
-    """These groups gained or lost a member: the groups that refer to them change.
+    """These groups gained or lost a member; the conductor tells the hosts concerned.
 
-    Lazily, for each guest of a project makes every host of the project look, and many guests come at once.
+    Not here and now: each guest of a project makes every host of the project look, many guests come at once, and who
+    places them would wait for each other's hosts.
     """
-    changed(tx, referring(tx, ids), lazily=True)
+    many = sorted(set(ids))
+    if many:
+        insert_many(tx, member_changes, [{"group_id": id} for id in many])
+        tx.wake(CONDUCTOR)
+
+
+def tell_members(tx: Transaction, most: int = 10_000) -> bool:
+    """The groups that refer to those noted by :func:`members_changed` change; whether there were any.
+
+    Any number of conductors may do it at once.
+    """
+    noted = select(member_changes).order_by(member_changes.c.number).limit(most).with_for_update(skip_locked=True)
+    rows = tx.execute(noted).all()
+    if rows:
+        tx.execute(delete(member_changes).where(member_changes.c.number.in_([row.number for row in rows])))
+        changed(tx, referring(tx, {row.group_id for row in rows}))
+    return bool(rows)
 
 
 def of_ports(tx: Transaction, port_ids: Iterable[str]) -> dict[str, list[str]]:

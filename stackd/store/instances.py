@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    bindparam,
     func,
     insert,
     not_,
@@ -45,6 +44,7 @@ from stackd.model.paging import Page, PageRequest
 from stackd.rules import phases
 from stackd.store import ports, quotas
 from stackd.store.database import Transaction
+from stackd.store.many import insert_many, update_many
 from stackd.store.tables.instances import client_tokens, instances, user_data
 
 CHUNK = 500
@@ -90,7 +90,7 @@ def record_of(row: Row[Any]) -> Instance:
 
 def insert_all(tx: Transaction, many: Sequence[Instance], min_count: int, host_wanted: str) -> None:
     """Insert the instances of one reservation in one statement."""
-    tx.execute(insert(instances), [{
+    insert_many(tx, instances, [{
         **{name: getattr(instance, name) for name in _PLAIN},
         **_state(instance, wired=False),
         "min_count": min_count, "host_wanted": host_wanted, "metadata": dict(instance.metadata),
@@ -105,11 +105,9 @@ def insert_all(tx: Transaction, many: Sequence[Instance], min_count: int, host_w
 
 def save_all(tx: Transaction, many: Iterable[tuple[Instance, bool]]) -> None:
     """Write the changing columns of instances read in this transaction; each with whether its ports are wired."""
-    rows = [{"key": instance.id, **{name: getattr(instance, name) for name in _CHANGING},
-             **_state(instance, wired)} for instance, wired in many]
-    if rows:
-        columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "key"}
-        tx.execute(update(instances).where(instances.c.id == bindparam("key")).values(columns), rows)
+    update_many(tx, instances, "id", [
+        {"id": instance.id, **{name: getattr(instance, name) for name in _CHANGING}, **_state(instance, wired)}
+        for instance, wired in many])
 
 
 def _state(instance: Instance, wired: bool) -> dict[str, Any]:
@@ -127,10 +125,8 @@ def _state(instance: Instance, wired: bool) -> dict[str, Any]:
 
 def mark_reported(tx: Transaction, marks: Sequence[tuple[str, int, int]]) -> None:
     """Remember (id, session, counter) of the newest report applied to each row."""
-    if marks:
-        tx.execute(update(instances).where(instances.c.id == bindparam("key")).values(
-            observed_session=bindparam("session"), observed_counter=bindparam("counter")),
-            [{"key": id, "session": session, "counter": counter} for id, session, counter in marks])
+    update_many(tx, instances, "id", [
+        {"id": id, "observed_session": session, "observed_counter": counter} for id, session, counter in marks])
 
 
 def of_ids(tx: Transaction, ids: Sequence[str], lock: bool = False) -> dict[str, Instance]:

@@ -121,15 +121,11 @@ def _write(tx: Transaction, won: list[tuple[Instance, Host]]) -> None:
     placed = [evolve(instance, host=host.name, zone=host.zone, placement_epoch=instance.generation, updated_at=tx.now)
               for instance, host in won]
     instances.save_all(tx, [(instance, False) for instance in placed])
-    deltas: dict[str, tuple[int, int, int, int]] = {}
-    for instance, host in won:
-        v, m, d, n = deltas.get(host.name, (0, 0, 0, 0))
-        flavor = instance.flavor
-        deltas[host.name] = (v + flavor.vcpus, m + flavor.memory_mib, d + flavor.disk_gib, n + 1)
-    hosts.add_used(tx, deltas)
-    ports.place(tx, {instance.id: instance.host for instance in placed})
     for instance in placed:
+        flavor = instance.flavor
+        tx.use(instance.host, (flavor.vcpus, flavor.memory_mib, flavor.disk_gib, 1))
         tx.stamp(instance.host, kinds.INSTANCE, [instance.id])
+    ports.place(tx, {instance.id: instance.host for instance in placed})
     events.record_all(tx, [_event(tx, instance, "placed", after={"host": instance.host}) for instance in placed])
 
 

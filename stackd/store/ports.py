@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from attrs import fields, frozen
-from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from stackd import errors
 from stackd.model import kinds, wire
@@ -21,6 +21,7 @@ from stackd.store.allocation import PortAsk
 from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
 from stackd.store.holding import hold
+from stackd.store.many import update_many
 from stackd.store.tables.networks import floating_ips, port_addresses, port_groups, ports, security_groups
 
 __all__ = ["PortAsk", "PortQuery", "adopt", "change", "count", "create", "find", "get", "observed", "of_devices",
@@ -185,11 +186,8 @@ def observed(tx: Transaction, host: str, reports: Sequence[PortReport]) -> set[s
             and by_id[row.id].observed is WiringState.ABSENT and by_id[row.id].generation >= row.generation]
     news = [row for row in rows if row.id not in set(gone) and _seen(by_id[row.id]) != (
         row.observed, row.observed_generation, row.fault)]
-    if news:
-        tx.execute(update(ports).where(ports.c.id == bindparam("key")).values(
-            observed=bindparam("seen"), observed_generation=bindparam("reached"), fault=bindparam("why")),
-            [dict(zip(("key", "seen", "reached", "why"), (row.id, *_seen(by_id[row.id])), strict=True))
-             for row in news])
+    update_many(tx, ports, "id", [dict(zip(("id", "observed", "observed_generation", "fault"),
+                                           (row.id, *_seen(by_id[row.id])), strict=True)) for row in news])
     _erase(tx, gone)
     if gone:
         networks.sweep(tx)
@@ -214,11 +212,9 @@ def _watched(tx: Transaction, many: Sequence[Port]) -> AbstractContextManager[No
 
 def _bind(tx: Transaction, host_of_port: Mapping[str, str], **values: Any) -> None:
     """Set the hosts of ports: a new generation, of which nothing has been seen yet."""
-    if host_of_port:
-        tx.execute(update(ports).where(ports.c.id == bindparam("key")).values(
-            host=bindparam("where"), generation=ports.c.generation + 1, observed=WiringState.UNKNOWN.value,
-            fault=None, updated_at=tx.now, **values),
-            [{"key": id, "where": host} for id, host in sorted(host_of_port.items())])
+    update_many(tx, ports, "id", [
+        {"id": id, "host": host, "generation": 1, "observed": WiringState.UNKNOWN.value, "fault": None,
+         "updated_at": tx.now, **values} for id, host in sorted(host_of_port.items())], frozenset({"generation"}))
 
 
 def _erase(tx: Transaction, ids: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from stackd.model.assignments import InstanceReport, Report
 from stackd.model.instances import Instance, InstanceDesired
 from stackd.rules import ownership, phases
 from stackd.rules.reports import Applied, applied, owned_by, unwirable
-from stackd.store import addresses, events, hosts, instances, ports, stamps
+from stackd.store import addresses, events, instances, ports, stamps
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments, contacts
 from stackd.store.tables.instances import client_tokens, user_data
@@ -98,12 +98,9 @@ def _follow_up(tx: Transaction, outcomes: Sequence[Applied]) -> None:
 
 
 def _free(tx: Transaction, ended: Iterable[Instance]) -> None:
-    deltas: dict[str, tuple[int, int, int, int]] = {}
     for instance in ended:
-        v, m, d, n = deltas.get(instance.host, (0, 0, 0, 0))
         flavor = instance.flavor
-        deltas[instance.host] = (v - flavor.vcpus, m - flavor.memory_mib, d - flavor.disk_gib, n - 1)
-    hosts.add_used(tx, deltas)
+        tx.use(instance.host, (-flavor.vcpus, -flavor.memory_mib, -flavor.disk_gib, -1))
 
 
 def _event(tx: Transaction, one: Applied) -> dict[str, Any]:

@@ -5,13 +5,13 @@ versions are in commit order; the rows stamped move up to that version. Hosts ar
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy import select, update
 
 from stackd.model import kinds
+from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
+from stackd.store.many import update_many, upsert_many
 from stackd.store.tables.cloud import assignments, hosts
 
 MOMENT = 1.0
@@ -24,26 +24,38 @@ _KINDS = {"compute": (kinds.INSTANCE,),
           "network": (kinds.INSTANCE, kinds.PORT, kinds.FLOATING_IP, kinds.SECURITY_GROUP)}
 
 
+_USED = ("used_vcpus", "used_memory_mib", "used_disk_gib", "instances")
+
+
 def kinds_of(worker: str) -> tuple[str, ...]:
     """The kinds of resource a worker (``compute`` or ``network``) is told of."""
     return _KINDS[worker]
 
 
 def flush(tx: Transaction) -> None:
-    """Give every stamped host its next version, move its rows up to it, and wake its workers after commit."""
-    stamps = tx.take_stamps()
-    if not stamps:
-        return
-    names = sorted(stamps)
-    tx.execute(update(hosts).where(hosts.c.name == bindparam("host")).values(version=hosts.c.version + 1),
-               [{"host": name} for name in names])
-    versions = _versions(tx, names)
-    rows = [{"host": name, "kind": kind, "resource_id": id, "version": versions[name]}
-            for name in names if name in versions for kind, id in stamps[name]]
-    if rows:
-        tx.execute(_upsert(tx.dialect), rows)
-    for name in names:
+    """Give every stamped host its next version, move its rows up to it, and wake its workers after commit.
+
+    What was claimed of hosts, or freed, is counted here too: all hosts of a transaction are locked in one order.
+    """
+    stamps, used = tx.take_stamps(), tx.take_used()
+    versions = _locked(tx, stamps.keys() | used.keys())
+    update_many(tx, hosts, "name", [{"name": name, **dict(zip(_USED, used[name], strict=True))}
+                                    for name in sorted(used)], frozenset(_USED))
+    names = [name for name in versions if name in stamps]
+    for some in chunks(names):
+        tx.execute(update(hosts).where(hosts.c.name.in_(some)).values(version=hosts.c.version + 1))
+    rows = [{"host": name, "kind": kind, "resource_id": id, "version": versions[name] + 1}
+            for name in names for kind, id in stamps[name]]
+    upsert_many(tx, assignments, rows, "version")
+    for name in stamps:
         _wake_workers(tx, name, stamps[name])
+
+
+def _locked(tx: Transaction, names: Iterable[str]) -> dict[str, int]:
+    """Hosts and their versions in order of their names, locked."""
+    return dict(gathered(names, lambda some: tx.execute(
+        select(hosts.c.name, hosts.c.version).where(hosts.c.name.in_(some)).order_by(hosts.c.name)
+        .with_for_update(key_share=True)).all()))
 
 
 def _wake_workers(tx: Transaction, host: str, stamped: Mapping[tuple[str, str], bool]) -> None:
@@ -55,25 +67,5 @@ def _wake_workers(tx: Transaction, host: str, stamped: Mapping[tuple[str, str], 
 
 def forget(tx: Transaction, kind: str, ids: Iterable[str]) -> None:
     """The rows are gone for good: no host needs to hear of them again."""
-    many = list(ids)
-    for start in range(0, len(many), 500):
-        tx.execute(assignments.delete().where(assignments.c.kind == kind,
-                                              assignments.c.resource_id.in_(many[start:start + 500])))
-
-
-def _versions(tx: Transaction, names: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for start in range(0, len(names), 500):
-        chosen = select(hosts.c.name, hosts.c.version).where(hosts.c.name.in_(names[start:start + 500]))
-        found.update((name, version) for name, version in tx.execute(chosen))
-    return found
-
-
-def _upsert(dialect: str) -> Any:
-    if dialect == "mysql" or dialect == "mariadb":
-        statement = mysql.insert(assignments)
-        return statement.on_duplicate_key_update(version=statement.inserted.version)
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    upsert = make(assignments)
-    return upsert.on_conflict_do_update(index_elements=["host", "kind", "resource_id"],
-                                        set_={"version": upsert.excluded.version})
+    for some in chunks(ids):
+        tx.execute(assignments.delete().where(assignments.c.kind == kind, assignments.c.resource_id.in_(some)))

@@ -89,6 +89,7 @@ def test_new_groups_of_a_port_are_told_to_its_host_and_to_those_who_refer_to_the
     changed = finish(ports.update(caller(project), port.id, PortChange(group_ids=(web.id,))))
     assert [group.name for group in changed.groups] == ["web"]
     assert {(kinds.PORT, port.id), (kinds.SECURITY_GROUP, web.id)} <= cloud.stamped["h1"]
+    cloud.write(groups.tell_members)
     assert (kinds.SECURITY_GROUP, default.id) in cloud.stamped["h2"]
     members = cloud.read(wirings.group_wirings, [default.id])[0].members[default.id]
     assert port.fixed_ips[0].address not in members

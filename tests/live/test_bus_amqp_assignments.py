@@ -74,6 +74,6 @@ class TestAssignmentsOverAmqp(AssignmentsContract):
     @pytest_twisted.async_yield_fixture
     async def bench(self, buses: Buses) -> Any:
         cloud = HeldAssignments()
-        endpoint = CountingEndpoint(cloud)  # type: ignore[arg-type]
+        endpoint = CountingEndpoint(cloud, lambda: None)  # type: ignore[arg-type]
         await buses.add().serve("conductor", endpoint)
         yield AmqpBench(cloud, PatientBus(buses.add(), endpoint))

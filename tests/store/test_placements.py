@@ -28,6 +28,7 @@ def cloud() -> Cloud:
     for name in ("host-1", "host-2"):
         capacity = HostCapacity(vcpus=4, memory_mib=4 * FLAVOR.memory_mib, disk_gib=100)
         made.write(hosts.hello, Hello(host=name, worker="compute", zone="zone-a", capacity=capacity), {})
+        made.write(hosts.hello, Hello(host=name, worker="network", zone="zone-a"), {})
     return made
 
 
@@ -150,6 +151,6 @@ def test_recounting_finds_what_was_claimed(cloud: Cloud) -> None:
     for _ in range(3):
         claim(cloud, (launched(cloud)[0], "host-1"))
     before = host(cloud, "host-1")
-    cloud.write(hosts.add_used, {"host-1": (7, 7, 7, 7)})
+    cloud.write(Transaction.use, "host-1", (7, 7, 7, 7))
     cloud.write(hosts.recount, "host-1")
     assert evolve(host(cloud, "host-1"), last_seen=0) == evolve(before, last_seen=0)

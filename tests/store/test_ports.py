@@ -168,6 +168,8 @@ def test_a_new_member_is_told_to_the_hosts_whose_rules_refer_to_its_group(cloud)
     cloud.write(ports.place, {first.device_id: "h1"})
     before = cloud.read(groups.default_of, project.id).generation
     cloud.write(ports.place, {second.device_id: "h2"})
+    assert set(cloud.stamped) == {"h2"}
+    cloud.write(groups.tell_members)
     group = cloud.read(groups.default_of, project.id)
     assert (kinds.SECURITY_GROUP, group.id) in cloud.stamped["h1"]
     assert group.generation > before
@@ -181,6 +183,7 @@ def test_members_that_left_are_no_longer_told(cloud):
     first, second = (cloud.instance_port(project, host, group_ids=(group.id,)) for host in ("h1", "h2"))
     assert len(cloud.read(wirings.group_wirings, [group.id])[0].members[group.id]) == 2
     cloud.write(ports.release, [second.device_id])
+    cloud.write(groups.tell_members)
     assert (kinds.SECURITY_GROUP, group.id) in cloud.stamped["h1"]
     told = cloud.read(wirings.group_wirings, [group.id, new_id()])
     assert [wiring.members[group.id] for wiring in told] == [(first.fixed_ips[0].address,)]

@@ -52,7 +52,8 @@ class RemoteBench(Bench):
     def __init__(self) -> None:
         super().__init__()
         bus = MemoryBus(self.clock)
-        Deferred.fromCoroutine(bus.serve("conductor", ConductorEndpoint(self.cloud)))  # type: ignore[arg-type]
+        Deferred.fromCoroutine(bus.serve("conductor", ConductorEndpoint(
+            self.cloud, lambda: None)))  # type: ignore[arg-type]
         self.assignments = RemoteAssignments(bus)
 
 

@@ -62,7 +62,8 @@ instances = Table(
     # Lists that show what ended lately too, as EC2 does, are in this order.
     Index("ix_instances_listed", "project_id", "created_at", "id"),
     Index("ix_instances_created", "ended_at", "created_at", "id"),
-    Index("ix_instances_unplaced", "unplaced", "created_at"),
+    # Schedulers begin anywhere in it, and find reservations whole.
+    Index("ix_instances_pending", "unplaced", "reservation_id", "launch_index"),
     Index("ix_instances_host", "host", "ended_at"),
     Index("ix_instances_reservation", "reservation_id"),
 )

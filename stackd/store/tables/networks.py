@@ -150,3 +150,10 @@ floating_ips = Table(
     UniqueConstraint("network_id", "address"),
     Index("ix_floating_ips_subnet_id_number", "subnet_id", "number"),
 )
+
+member_changes = Table(
+    "member_changes", metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("group_id", Id, nullable=False),
+)
+"""Groups that gained or lost a member of which no host was told yet; a row for each time, so that nobody waits."""
