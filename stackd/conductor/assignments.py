@@ -10,7 +10,7 @@ from stackd.interfaces.assignments import IAssignments
 from stackd.model import kinds
 from stackd.model.assignments import Assignments, FetchRequest, Hello, Report
 from stackd.rules.plausible import plausible_hello, plausible_report, plausible_request
-from stackd.store import assigned, hosts, instances, reported
+from stackd.store import assigned, hosts, instances, reported, sessions
 from stackd.store.database import Database, Transaction
 
 
@@ -59,8 +59,12 @@ class StoredAssignments:
         return await self._database.read(assigned.fetch_all, requests, self._incarnation)
 
     async def _apply_all(self, reports: Sequence[Report]) -> Sequence[None]:
-        await self._database.write(reported.apply_all, reports)
+        await self._database.write(_apply, reports)
         return [None] * len(reports)
+
+
+def _apply(tx: Transaction, reports: Sequence[Report]) -> None:
+    reported.apply_all(tx, sessions.begun(tx, reports))
 
 
 def _user_data(tx: Transaction, host: str, instance_id: str) -> bytes:

@@ -59,9 +59,9 @@ def plausible_report(report: Report) -> Report:
         if not 0 <= one.observed.at <= MOST_TIME:
             _refuse(f"{one.observed.at!r} is no time")
     _counts([one.generation for one in (*report.ports, *report.floating_ips)])
-    for told in (*report.instances, *report.ports):
-        if told.fault is not None:
-            _fault(told.fault)
+    for fault in (*(one.fault for one in report.instances), *(one.fault for one in report.ports)):
+        if fault is not None:
+            _fault(fault)
     return report
 
 

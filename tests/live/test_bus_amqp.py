@@ -240,7 +240,7 @@ async def test_without_a_broker_messages_wait_and_are_bounded(buses: Buses) -> N
 def confine(broker: RabbitMq, prefix: str) -> str:
     """Make the user of host h1, who may do what a host must and little else; its URL."""
     permissions = host_permissions("h1", prefix)
-    definitions = broker.folder / "definitions.json"
+    definitions = broker.folder / "host-h1.json"
     definitions.write_text(json.dumps(host_definitions(permissions, "secret", b"salt")))
     broker.control("import_definitions", str(definitions))
     return broker.url.replace("guest:guest", f"{permissions.user}:secret")
