@@ -1,6 +1,9 @@
-"""``stackd explain ID``: desired, observed, owner, what it waits for, last fault, history, for any id of either API."""
+"""``stackd explain ID``: desired, observed, owner, what it waits for, last fault, history, for any id of either API.
 
-from collections.abc import Sequence
+Of a host, given by its name: its workers, its room, and whether it gets placements.
+"""
+
+from collections.abc import Mapping, Sequence
 from time import gmtime, strftime
 from typing import Any
 
@@ -9,10 +12,11 @@ from stackd.model import ids, kinds
 from stackd.model.addresses import FloatingIP
 from stackd.model.callers import ADMIN, Caller
 from stackd.model.events import Event
+from stackd.model.hosts import WORKERS, Host
 from stackd.model.instances import Instance
 from stackd.model.networks import Port
 from stackd.rules import ownership, phases, policy
-from stackd.store import addresses, events, instances, ports, shortids
+from stackd.store import addresses, events, hosts, instances, ports, shortids
 from stackd.store.database import Database, Transaction
 
 Explanation = dict[str, Any]
@@ -22,21 +26,26 @@ _KINDS = {prefix: kind for kind, prefix in ids.EC2_PREFIXES.items()}
 class Explain:
     """Answers operators."""
 
-    def __init__(self, database: Database) -> None:
-        """Everything is in ``database``."""
+    def __init__(self, database: Database, host_gone: float) -> None:
+        """``host_gone`` is after how many silent seconds a worker counts as down."""
         self._database = database
+        self._host_gone = host_gone
 
     async def explain(self, caller: Caller, text: str) -> Explanation:
         """What is known of a resource; raises ``NotFound``, and ``InvalidValue`` for what is no id."""
         policy.demand(caller, ADMIN, "explain resources")
-        return await self._database.read(_explain, text.strip())
+        return await self._database.read(_explain, text.strip(), self._host_gone)
 
 
-def _explain(tx: Transaction, text: str) -> Explanation:
+def _explain(tx: Transaction, text: str, host_gone: float) -> Explanation:
+    known = {host.name: host for host in hosts.listed(tx, host_gone)}
+    if text in known:
+        return _host(tx, known[text], host_gone)
     id = _full_id(tx, text)
     for look in (_instance, _port, _floating_ip):
         found = look(tx, id)
         if found is not None:
+            found |= _silence(found, known)
             return {"id": ids.dashed(id), **found, "history": _history(events.of_resource(tx, id, 50))}
     history = events.of_resource(tx, id, 50)
     if not history:
@@ -78,6 +87,36 @@ def _instance(tx: Transaction, id: str) -> Explanation | None:
         "detail": (instance.fault.detail or None) if instance.fault else None,
         "ports": [ids.dashed(port.id) for port in held], "request": instance.request_id,
     }
+
+
+def _silence(found: Explanation, known: Mapping[str, Host]) -> Explanation:
+    """What is to be said beside it of the worker that must act, or of the host, when it is not heard of."""
+    worker, _, name = found["owner"].partition("@")
+    host = known.get(name or found.get("host") or "")
+    if host is None or not host.silent or (name and worker not in host.silent):
+        return {}
+    return {"silent": f"the {' and the '.join(host.silent)} worker of {host.name}; see 'stackd explain {host.name}'"}
+
+
+def _host(tx: Transaction, host: Host, host_gone: float) -> Explanation:
+    workers = {contact.worker: contact for contact in hosts.contacts_of_all(tx, host_gone) if contact.host == host.name}
+    return {
+        "kind": kinds.HOST, "name": host.name, "zone": host.zone, "placements": _placements(host),
+        "workers": [f"{worker}: {'up' if worker not in host.silent else 'down'}, last heard of "
+                    + _when(workers[worker].last_seen if worker in workers else 0.0) for worker in WORKERS],
+        "used": f"{host.used_vcpus} of {host.vcpus} CPUs, {host.used_memory_mib} of {host.memory_mib} MiB, "
+                f"{host.used_disk_gib} of {host.disk_gib} GiB",
+        "instances": host.instances,
+    }
+
+
+def _placements(host: Host) -> str:
+    """Whether a host gets any."""
+    if not host.enabled:
+        return f"none: it is disabled{': ' if host.disabled_reason else ''}{host.disabled_reason}"
+    if host.silent:
+        return f"none: its {host.silent[0]} worker does not answer"
+    return "yes"
 
 
 def waits_for(instance: Instance, held: Sequence[Port]) -> str:

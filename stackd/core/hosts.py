@@ -24,6 +24,11 @@ class Hosts:
         policy.demand(caller, ADMIN, "list hosts")
         return await self._database.read(hosts.listed, self._host_gone)
 
+    async def lost(self, caller: Caller) -> frozenset[str]:
+        """The hosts that are down, by which users are shown what became of their instances."""
+        policy.demand(caller, READER, "list instances")
+        return await self._database.read(hosts.lost, self._host_gone)
+
     async def workers(self, caller: Caller) -> tuple[WorkerContact, ...]:
         """All workers and when they were last heard of."""
         policy.demand(caller, ADMIN, "list workers")

@@ -27,7 +27,7 @@ def operator_commands(parts: Parts, resetting: Resetting | None) -> dict[str, Co
     """All commands by name; ``resetting`` is None where guests are real."""
     people = People(parts)
     limits = Limits(parts, people)
-    explain = Explain(parts.database)
+    explain = Explain(parts.database, parts.config.hosts.gone)
 
     async def explained(body: Body) -> Any:
         return await explain.explain(OPERATOR, str(body["id"]))

@@ -2,6 +2,11 @@
 
 from attrs import frozen
 
+COMPUTE = "compute"
+NETWORK = "network"
+WORKERS = (COMPUTE, NETWORK)
+"""The workers each host has."""
+
 
 @frozen(kw_only=True)
 class HostCapacity:
@@ -23,8 +28,7 @@ class HostCapacity:
 class Host:
     """One compute host as the scheduler and the admin see it; ``used_*`` count what is claimed.
 
-    ``last_seen`` is the last fetch of its compute worker in epoch seconds of database time; ``alive`` says
-    whether that is recent enough for placements.
+    ``last_seen`` is the last fetch of its compute worker in epoch seconds of database time.
     """
 
     id: str
@@ -42,7 +46,18 @@ class Host:
     used_disk_gib: int = 0
     instances: int = 0
     last_seen: float = 0.0
-    alive: bool = False
+    silent: tuple[str, ...] = WORKERS
+    """Those of its workers that were not heard of lately."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may get placements: guests need both of its workers to start."""
+        return not self.silent
+
+    @property
+    def computes(self) -> bool:
+        """Whether its compute worker answers, which is what users mean by a host that is up."""
+        return COMPUTE not in self.silent
 
 
 @frozen(kw_only=True)

@@ -5,19 +5,21 @@ from ipaddress import IPv4Address
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from stackd import errors
 from stackd.model import kinds, wire
 from stackd.model.assignments import Hello
-from stackd.model.hosts import Host, HostCapacity, WorkerContact
+from stackd.model.hosts import COMPUTE, NETWORK, WORKERS, Host, HostCapacity, WorkerContact
 from stackd.model.ids import new_id
 from stackd.store import overlays
+from stackd.store.chunks import chunks
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import cloud, contacts, hosts
 from stackd.store.tables.instances import instances
 
 INCARNATION = "incarnation"
+_CONTACTS = {worker: contacts.alias(f"{worker}_contacts") for worker in WORKERS}
 
 
 def incarnation(tx: Transaction) -> str:
@@ -45,7 +47,7 @@ def hello(tx: Transaction, said: Hello, ratios: Mapping[str, float]) -> int:
         _keep_capacity(tx, said, said.capacity, known is not None, ratios)
     elif known is None:
         _keep_capacity(tx, said, HostCapacity(vcpus=0, memory_mib=0, disk_gib=0), False, ratios)
-    if said.worker == "network":
+    if said.worker == NETWORK:
         _keep_tunnel_address(tx, said)
     mine = (contacts.c.host == said.host, contacts.c.worker == said.worker)
     # Raised before it is read: two who say hello at once get two sessions.
@@ -81,46 +83,53 @@ def _keep_tunnel_address(tx: Transaction, said: Hello) -> None:
 
 def seen(tx: Transaction, fetched: Iterable[tuple[str, str]]) -> None:
     """These (host, worker) pairs were heard of just now."""
-    rows = [{"on": host, "who": worker} for host, worker in fetched]
-    if rows:
-        tx.execute(update(contacts).where(contacts.c.host == bindparam("on"), contacts.c.worker == bindparam("who"))
-                   .values(last_seen=tx.now), rows)
+    of_worker: dict[str, list[str]] = {}
+    for host, worker in fetched:
+        of_worker.setdefault(worker, []).append(host)
+    for worker, names in of_worker.items():
+        for some in chunks(names):
+            tx.execute(update(contacts).where(contacts.c.worker == worker, contacts.c.host.in_(some))
+                       .values(last_seen=tx.now))
+
+
+_LISTED = select(hosts, *(known.c.last_seen.label(f"{worker}_seen") for worker, known in _CONTACTS.items()))
+for _worker, _known in _CONTACTS.items():
+    _LISTED = _LISTED.outerjoin(_known, (_known.c.host == hosts.c.name) & (_known.c.worker == _worker))
 
 
 def listed(tx: Transaction, host_gone: float) -> tuple[Host, ...]:
-    """All hosts by name; alive when their compute worker was heard of within ``host_gone`` seconds."""
-    chosen = select(hosts, contacts.c.last_seen).outerjoin(
-        contacts, (contacts.c.host == hosts.c.name) & (contacts.c.worker == "compute")).order_by(hosts.c.name)
-    return tuple(_record(row, tx.now, host_gone) for row in tx.execute(chosen))
+    """All hosts by name; workers not heard of within ``host_gone`` seconds are silent."""
+    return tuple(_record(row, tx.now, host_gone, {worker: getattr(row, f"{worker}_seen") or 0.0 for worker in WORKERS})
+                 for row in tx.execute(_LISTED.order_by(hosts.c.name)))
 
 
 def locked(tx: Transaction, names: Sequence[str], host_gone: float) -> dict[str, Host]:
     """Hosts by name, locked in order of name, as claims need them; what fits is in ``capacity`` less ``used_*``."""
     chosen = select(hosts).where(hosts.c.name.in_(sorted(set(names)))).order_by(hosts.c.name).with_for_update()
     rows = tx.execute(chosen).all()
-    last = dict(tx.execute(select(contacts.c.host, contacts.c.last_seen).where(
-        contacts.c.worker == "compute", contacts.c.host.in_([row.name for row in rows]))).all())
-    return {row.name: _record(row, tx.now, host_gone, last.get(row.name, 0.0)) for row in rows}
+    seen: dict[str, dict[str, float]] = {}
+    for host, worker, last_seen in tx.execute(select(contacts.c.host, contacts.c.worker, contacts.c.last_seen).where(
+            contacts.c.worker.in_(WORKERS), contacts.c.host.in_([row.name for row in rows]))):
+        seen.setdefault(host, {})[worker] = last_seen
+    return {row.name: _record(row, tx.now, host_gone, seen.get(row.name, {})) for row in rows}
 
 
-def _record(row: Row[Any], now: float, host_gone: float, last_seen: float | None = None) -> Host:
-    seen_at = (row.last_seen if last_seen is None else last_seen) or 0.0
+def lost(tx: Transaction, host_gone: float) -> frozenset[str]:
+    """The hosts whose compute worker was not heard of within ``host_gone`` seconds."""
+    seen = _CONTACTS[COMPUTE].c
+    return frozenset(tx.execute(select(hosts.c.name).outerjoin(
+        _CONTACTS[COMPUTE], (seen.host == hosts.c.name) & (seen.worker == COMPUTE)).where(
+        func.coalesce(seen.last_seen, 0.0) < tx.now - host_gone)).scalars())
+
+
+def _record(row: Row[Any], now: float, host_gone: float, seen: Mapping[str, float]) -> Host:
     stored = row.capacity if isinstance(row.capacity, dict) else orjson.loads(row.capacity)
     return Host(
         id=row.id, name=row.name, zone=row.zone, enabled=row.enabled, disabled_reason=row.disabled_reason,
         capacity=wire.load(HostCapacity, stored), vcpus=row.vcpus, memory_mib=row.memory_mib, disk_gib=row.disk_gib,
         used_vcpus=row.used_vcpus, used_memory_mib=row.used_memory_mib, used_disk_gib=row.used_disk_gib,
-        instances=row.instances, last_seen=seen_at, alive=now - seen_at <= host_gone)
-
-
-def add_used(tx: Transaction, deltas: Mapping[str, tuple[int, int, int, int]]) -> None:
-    """Add (vcpus, memory MiB, disk GiB, instances) to what is claimed of hosts; negative numbers free."""
-    rows = [{"on": name, "v": v, "m": m, "d": d, "n": n} for name, (v, m, d, n) in sorted(deltas.items())]
-    if rows:
-        c = hosts.c
-        tx.execute(update(hosts).where(c.name == bindparam("on")).values(
-            used_vcpus=c.used_vcpus + bindparam("v"), used_memory_mib=c.used_memory_mib + bindparam("m"),
-            used_disk_gib=c.used_disk_gib + bindparam("d"), instances=c.instances + bindparam("n")), rows)
+        instances=row.instances, last_seen=seen.get(COMPUTE, 0.0),
+        silent=tuple(worker for worker in WORKERS if now - seen.get(worker, 0.0) > host_gone))
 
 
 def recount(tx: Transaction, name: str) -> None:

@@ -67,6 +67,7 @@ class Crowd:
                                 disk_gib=room * max(FLAVOR.disk_gib, 1))
         for name in self.hosts:
             hosts.hello(tx, Hello(host=name, worker="compute", zone=ZONES[0], capacity=capacity), {})
+            hosts.hello(tx, Hello(host=name, worker="network", zone=ZONES[0]), {})
         return defaults.external(tx, self.project.id, public)
 
     async def launch(self, name: str = "web", **fields: Any) -> Reservation:

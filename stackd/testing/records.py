@@ -51,4 +51,4 @@ def an_assignment(instance: Instance | None = None, ports: tuple[Port, ...] = ()
 def a_host(name: str = "host-1", **fields: Any) -> Host:
     """An empty host of 8 CPUs, 16 GiB of memory and 100 GiB of disk that is alive."""
     return Host(**{"id": name, "name": name, "zone": "zone-a", "vcpus": 8, "memory_mib": 16384, "disk_gib": 100,
-                   "capacity": HostCapacity(vcpus=8, memory_mib=16384, disk_gib=100), "alive": True, **fields})
+                   "capacity": HostCapacity(vcpus=8, memory_mib=16384, disk_gib=100), "silent": (), **fields})

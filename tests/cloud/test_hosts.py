@@ -1,13 +1,18 @@
 """Hosts whose workers die and come back: what their guests are told, what users see, and where launches go."""
 
+from typing import Any
+
 import pytest
 
 from stackd import errors
+from stackd.core.explain import Explain
 from stackd.model.faults import Steady
 from stackd.model.instances import Instance, LaunchRequest
 from stackd.testing.cloud import MemoryCloud
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
+
+GONE = 60.0
 
 
 @pytest.fixture
@@ -65,3 +70,77 @@ def test_a_network_worker_that_starts_without_a_conductor_says_so_to_guests(clou
     cloud.build("conductor")
     cloud.advance(20)
     assert asked(cloud, instance) is not None
+
+
+def alive(cloud: MemoryCloud) -> dict[str, bool]:
+    """Which workers administrators see up."""
+    return {f"{one.worker}@{one.host}": one.alive for one in cloud.run(cloud.core.hosts.workers(cloud.admin))}
+
+
+def explained(cloud: MemoryCloud, text: str) -> dict[str, Any]:
+    """What an operator is told."""
+    return cloud.run(Explain(cloud.database, GONE).explain(cloud.admin, text))
+
+
+@pytest.mark.parametrize("worker", ["compute", "network"])
+def test_a_host_without_one_of_its_workers_is_down_within_a_minute_and_gets_nothing(cloud: MemoryCloud, worker: str
+                                                                                    ) -> None:
+    cloud.kill(f"{worker}@host-1")
+    cloud.advance(GONE + 15)
+    assert [name for name, up in alive(cloud).items() if not up] == [f"{worker}@host-1"]
+    assert explained(cloud, "host-1")["placements"] == f"none: its {worker} worker does not answer"
+    ids = [launched(cloud) for _ in range(4)]
+    cloud.until(lambda: all(steady(cloud, id) is Steady.ACTIVE for id in ids))
+    assert {cloud.row(id).host for id in ids} == {"host-2"}
+    assert cloud.run(cloud.core.hosts.lost(cloud.caller)) == ({"host-1"} if worker == "compute" else frozenset())
+
+
+@pytest.mark.parametrize("worker", ["compute", "network"])
+def test_with_one_kind_of_worker_gone_everywhere_a_launch_waits_and_says_why(cloud: MemoryCloud, worker: str) -> None:
+    for host in cloud.hosts:
+        cloud.kill(f"{worker}@{host.name}")
+    cloud.advance(GONE + 15)
+    waiting = launched(cloud)
+    cloud.advance(20)
+    assert not cloud.row(waiting).host
+    late = launched(cloud)
+    for host in cloud.hosts:
+        cloud.build(f"{worker}@{host.name}")
+    cloud.until(lambda: all(steady(cloud, id) is Steady.ACTIVE for id in (waiting, late)))
+    for host in cloud.hosts:
+        cloud.kill(f"{worker}@{host.name}")
+    cloud.advance(GONE + 15)
+    lost = launched(cloud)
+    cloud.until(lambda: cloud.row(lost).fault is not None, 120)
+    fault = cloud.row(lost).fault
+    assert fault is not None and f"{worker} worker does not answer" in fault.message
+
+
+@pytest.mark.parametrize("worker", ["compute", "network"])
+def test_a_host_that_comes_back_goes_on_where_it_was(cloud: MemoryCloud, worker: str) -> None:
+    """What ran runs, what was asked meanwhile is done, and nothing is there twice."""
+    kept, stopped, ended = ids = [launched(cloud) for _ in range(3)]
+    cloud.until(lambda: all(steady(cloud, id) is Steady.ACTIVE for id in ids))
+    dead = {cloud.row(id).host for id in ids}
+    for host in dead:
+        cloud.kill(f"{worker}@{host}")
+    cloud.advance(GONE + 15)
+    cloud.run(cloud.core.instances.stop(cloud.caller, [stopped]))
+    cloud.run(cloud.core.instances.terminate(cloud.caller, [ended]))
+    cloud.advance(30)
+    owner = explained(cloud, stopped)
+    if worker == "compute":
+        assert owner["owner"] == f"compute@{owner['host']}" and "the compute worker" in owner["silent"]
+    else:
+        assert steady(cloud, stopped) is Steady.STOPPED
+    for host in dead:
+        cloud.build(f"{worker}@{host}")
+    cloud.until(lambda: steady(cloud, stopped) is Steady.STOPPED, 30)
+    cloud.advance(30)
+    assert all(alive(cloud).values())
+    guests = {host.name: set(host.guests.guests) for host in cloud.hosts}
+    assert sorted(id for held in guests.values() for id in held) == sorted((kept, stopped))
+    wired = [id for host in cloud.hosts for id in host.wiring.ports]
+    assert len(wired) == len(set(wired)) == 2
+    again = launched(cloud)
+    cloud.until(lambda: steady(cloud, again) is Steady.ACTIVE)

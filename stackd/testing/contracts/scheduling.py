@@ -29,11 +29,12 @@ class SchedulerAlgorithmContract:
 
     def test_every_host_is_ranked_or_refused_with_a_reason(self) -> None:
         """Nothing is passed over in silence."""
-        hosts = [a_host("full", used_vcpus=8), a_host("off", enabled=False), a_host("gone", alive=False),
-                 a_host("good"), a_host("low", used_memory_mib=16300), a_host("packed", used_disk_gib=100)]
+        hosts = [a_host("full", used_vcpus=8), a_host("off", enabled=False), a_host("gone", silent=("compute",)),
+                 a_host("cut", silent=("network",)), a_host("good"), a_host("low", used_memory_mib=16300),
+                 a_host("packed", used_disk_gib=100)]
         ranked, refused = self._rank(SMALL, *hosts)
         assert ranked == ["good"]
-        assert set(refused) == {"full", "off", "gone", "low", "packed"}
+        assert set(refused) == {"full", "off", "gone", "cut", "low", "packed"}
         assert all(refused.values())
 
     def test_no_hosts_is_an_empty_ranking(self) -> None:

@@ -166,6 +166,24 @@ def test_status_shows_what_runs_unless_all_is_asked_for(bench, ec2):
         "InstanceStatuses"]
 
 
+def test_an_instance_whose_host_is_gone_is_impaired(bench, ec2):
+    """The system check fails, what the guest does is not known; it still counts as running."""
+    [id] = bench.running()
+    host = next(one.name for one in bench.cloud.hosts if one.guests.guests)
+    bench.cloud.kill(f"compute@{host}")
+    bench.cloud.advance(75)
+    [status] = ec2.describe_instance_status()["InstanceStatuses"]
+    assert status["InstanceState"]["Name"] == "running"
+    assert status["SystemStatus"] == {"Status": "impaired", "Details": [{"Name": "reachability", "Status": "failed"}]}
+    assert status["InstanceStatus"]["Status"] == "insufficient-data"
+    found = ec2.describe_instance_status(Filters=[{"Name": "system-status.status", "Values": ["impaired"]}])
+    assert [one["InstanceId"] for one in found["InstanceStatuses"]] == [id]
+    bench.cloud.build(f"compute@{host}")
+    bench.cloud.advance(5)
+    [status] = ec2.describe_instance_status()["InstanceStatuses"]
+    assert status["InstanceStatus"]["Status"] == status["SystemStatus"]["Status"] == "ok"
+
+
 def test_console_output(bench, ec2):
     """What the guest wrote; boto3 decodes the base64."""
     [id] = bench.running()

@@ -67,7 +67,8 @@ async def describe_instances(call: Call) -> Values:
 async def describe_instance_status(call: Call) -> Values:
     """The status of the instances that run, or of all."""
     everything = call.get("IncludeAllInstances", False)
-    seen, token = await matching(call, STATUS_PATHS, views.status,
+    lost = await call.core.hosts.lost(call.caller)
+    seen, token = await matching(call, STATUS_PATHS, lambda view: views.status(view, lost),
                                  lambda view: everything or states.is_up(view.instance))
     return {"InstanceStatuses": [shown for _, shown in seen], "NextToken": token}
 

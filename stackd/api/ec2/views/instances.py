@@ -1,6 +1,6 @@
 """Instances as EC2 shows them: inside reservations, by status, and one attribute at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from stackd.api.ec2.views import interfaces, states, tags
@@ -69,13 +69,23 @@ def _reservation(id: str, owner: str, members: list[dict[str, Any]]) -> dict[str
     return {"ReservationId": ec2_id(kinds.RESERVATION, id), "OwnerId": owner, "Groups": [], "Instances": members}
 
 
-def status(view: InstanceView) -> dict[str, Any]:
-    """The InstanceStatus of DescribeInstanceStatus."""
+def status(view: InstanceView, lost: Container[str]) -> dict[str, Any]:
+    """The InstanceStatus of DescribeInstanceStatus; ``lost`` are the hosts that are down."""
     one = view.instance
-    checks = "ok" if states.is_up(one) else "not-applicable"
-    summary = {"Status": checks, "Details": [{"Name": "reachability", "Status": "passed"}] if checks == "ok" else []}
+    up, down = states.is_up(one), one.host in lost
+    of_instance = _check("not-applicable" if not up else "insufficient-data" if down else "ok")
+    of_system = _check("not-applicable" if not up else "impaired" if down else "ok")
     return {"InstanceId": ec2_id(kinds.INSTANCE, one.id), "AvailabilityZone": one.zone or one.zone_wanted,
-            "InstanceState": states.state(one.phase), "InstanceStatus": summary, "SystemStatus": summary, "Events": []}
+            "InstanceState": states.state(one.phase), "InstanceStatus": of_instance, "SystemStatus": of_system,
+            "Events": []}
+
+
+_REACHABILITY = {"ok": "passed", "impaired": "failed", "insufficient-data": "insufficient-data"}
+
+
+def _check(status: str) -> dict[str, Any]:
+    return {"Status": status, "Details": [{"Name": "reachability", "Status": _REACHABILITY[status]}]
+            if status in _REACHABILITY else []}
 
 
 def change(made: StateChange) -> dict[str, Any]:

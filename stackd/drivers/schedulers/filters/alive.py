@@ -1,4 +1,4 @@
-"""Hosts whose compute worker was not heard of lately are refused."""
+"""Hosts with a worker that was not heard of lately are refused."""
 
 from stackd.drivers.schedulers.filters.refusal import No
 from stackd.model.hosts import Host
@@ -8,5 +8,5 @@ NAME = "alive"
 
 
 def refuse(request: PlacementRequest, host: Host) -> No | None:
-    """No when its worker is gone."""
-    return None if host.alive else No("its compute worker does not answer")
+    """No when its compute or its network worker is gone."""
+    return None if host.alive else No(f"its {host.silent[0]} worker does not answer")

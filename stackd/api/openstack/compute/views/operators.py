@@ -32,7 +32,7 @@ def zone(name: str, available: bool, hosts: dict[str, Any] | None) -> dict[str, 
 
 def compute_daemon(host: Host) -> dict[str, Any]:
     """The compute daemon of a host, as zones show it."""
-    return {BINARIES["compute"]: {"available": host.alive, "active": host.enabled,
+    return {BINARIES["compute"]: {"available": host.computes, "active": host.enabled,
                                   "updated_at": fine_moment(host.last_seen)}}
 
 
@@ -109,7 +109,7 @@ _BRIEF: tuple[Shown[Host], ...] = (
     Shown("id", lambda host: _number(host.id), until=(2, 53)),
     Shown("id", lambda host: ids.dashed(host.id), since=(2, 53)),
     Shown("hypervisor_hostname", hypervisor_name),
-    Shown("state", lambda host: "up" if host.alive else "down"),
+    Shown("state", lambda host: "up" if host.computes else "down"),
     Shown("status", lambda host: "enabled" if host.enabled else "disabled"),
 )
 _FULL: tuple[Shown[Host], ...] = (

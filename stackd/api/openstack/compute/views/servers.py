@@ -89,7 +89,7 @@ def host_status(host: Host) -> str:
     """The state of a host as its servers show it."""
     if not host.enabled:
         return "MAINTENANCE"
-    return "UP" if host.alive else "UNKNOWN"
+    return "UP" if host.computes else "UNKNOWN"
 
 
 def host_id(instance: Instance) -> str:
