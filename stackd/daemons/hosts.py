@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from stackd import errors
 from stackd.config.sections import MEMORY_BUS, Config
+from stackd.daemons.hostlock import HostLocks
 from stackd.daemons.metadata import host_service
 from stackd.daemons.parts import Parts
 from stackd.drivers import loading
@@ -59,11 +60,12 @@ def worker_settings(config: Config) -> WorkerSettings:
 
 
 class HostServices(MultiService):
-    """Workers, and the drivers they are done with when all have stopped."""
+    """Workers, and the drivers and locks they are done with when all have stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, locks: HostLocks) -> None:
         """Empty."""
         super().__init__()  # type: ignore[no-untyped-call]
+        self.locks = locks
         self.drivers: list[IHypervisor | INetworkDriver] = []
 
     def stopService(self) -> "Deferred[None]":
@@ -74,18 +76,29 @@ class HostServices(MultiService):
         await super().stopService()  # type: ignore[no-untyped-call]
         for driver in self.drivers:
             await driver.close()
+        self.locks.release()
 
 
 def host_services(parts: Parts, place: HostPlace, compute: bool = True, network: bool = True) -> HostServices:
-    """The workers of every host of this process."""
-    services = HostServices()
+    """The workers of every host of this process; raises ``BadConfiguration`` while another process has them."""
+    kinds = ("compute",) * compute + ("network",) * network
+    services = HostServices(HostLocks(place.folder, host_names(parts.config)[0], kinds))
+    try:
+        _add_workers(services, parts, place, compute, network)
+    except BaseException:
+        services.locks.release()
+        raise
+    return services
+
+
+def _add_workers(services: HostServices, parts: Parts, place: HostPlace, compute: bool, network: bool) -> None:
     zones = parts.config.cloud.zones
     for index, name in enumerate(host_names(parts.config)):
         shared: dict[str, Any] = {
             "host": name, "zone": zones[index % len(zones)], "assignments": RemoteAssignments(parts.bus),
             "bus": parts.bus, "clock": parts.reactor, "randomness": parts.random,
             "settings": worker_settings(parts.config)}
-        driver = network_driver(parts, place, name) if network else None
+        driver = network_driver(parts, place, name, services.locks.descriptors) if network else None
         wiring = NetworkWorker(driver=driver, tunnel_address=tunnel_address(parts.config), **shared) \
             if driver is not None else None
         guests = ComputeWorker(hypervisor=hypervisor(parts, place, name), **shared) if compute else None
@@ -97,7 +110,6 @@ def host_services(parts: Parts, place: HostPlace, compute: bool = True, network:
             services.drivers.append(guests.hypervisor)
         if wiring is not None and IRouters.providedBy(driver):
             host_service(parts, driver, wiring, shared["assignments"]).setServiceParent(services)
-    return services
 
 
 def fake_folder(config: Config, place: HostPlace, name: str) -> Path | None:
@@ -121,8 +133,8 @@ def hypervisor(parts: Parts, place: HostPlace, name: str) -> Any:
                         place.folder / "compute", **options)
 
 
-def network_driver(parts: Parts, place: HostPlace, name: str) -> Any:
-    """The configured network driver of the host of this name."""
+def network_driver(parts: Parts, place: HostPlace, name: str, inherited: tuple[int, ...] = ()) -> Any:
+    """The configured network driver of the host of this name; its commands inherit these open files."""
     section = parts.config.network
     if section.driver == FAKE:
         return loading.make("stackd.networks", section.driver, INetworkDriver,
@@ -131,6 +143,6 @@ def network_driver(parts: Parts, place: HostPlace, name: str) -> Any:
 
     options = LinuxBridgeOptions(state=place.folder / "network", netns=place.netns,
                                  public_bridge=place.public_bridge, snat_range=section.snat_range,
-                                 tunnel_address=section.tunnel_address,
+                                 tunnel_address=section.tunnel_address, inherited=inherited,
                                  floating_ranges=(parts.config.cloud.external_cidr,))
     return loading.make("stackd.networks", section.driver, INetworkDriver, parts.reactor, options)

@@ -13,7 +13,9 @@ kept in the state folder, then made true from there; doing it again completes wh
 
 import re
 import socket
+import subprocess
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from twisted.python.threadpool import ThreadPool
@@ -47,7 +49,8 @@ class LinuxBridge:
         """``reactor`` provides ``IReactorFromThreads``; ``commands`` stands in for the real ones in tests."""
         self._pool = ThreadPool(minthreads=1, maxthreads=1, name="linuxbridge")
         self._pool.start()
-        self._blocking = BlockingLinuxBridge(options, commands or Commands(options.netns))
+        self._blocking = BlockingLinuxBridge(options, commands or Commands(
+            options.netns, partial(subprocess.run, pass_fds=options.inherited)))
         self._threaded: Any = awaitable(INetworkDriver, self._blocking, reactor, self._pool)
 
     async def observe(self) -> ObservedWiring:

@@ -14,6 +14,7 @@ class LinuxBridgeOptions:
     ``snat_range`` for its guests' traffic to the outside, whose first address is the outside's own. Addresses in
     ``floating_ranges`` are reached directly on the public bridge. ``dns`` serves subnets that name no resolver.
     ``tunnel_address`` is this host's end of the tunnels to other hosts, an IPv4 address; empty means no tunnels.
+    Outside commands inherit the open files ``inherited``: a lock that lasts until they have ended.
     """
 
     state: Path = field(converter=Path)
@@ -23,3 +24,4 @@ class LinuxBridgeOptions:
     floating_ranges: tuple[str, ...] = ("203.0.113.0/24",)
     dns: tuple[str, ...] = ()
     tunnel_address: str = ""
+    inherited: tuple[int, ...] = ()
