@@ -39,7 +39,7 @@ from stackd.model.images import Image, NewImage, Visibility
 from stackd.model.instances import Instance
 from stackd.model.quotas import UNLIMITED
 from stackd.scheduler.service import SchedulerService, SchedulerSettings
-from stackd.store import defaults, quotas
+from stackd.store import defaults, quotas, stamps
 from stackd.store.database import Transaction
 from stackd.store.executors import InlineExecutor
 from stackd.store.instances import of_ids
@@ -88,7 +88,9 @@ class MemoryCloud:
         self.scheduler_settings = scheduler_settings or SchedulerSettings()
         self.lines = lines_of(self.clock, disturbance)
         self.bus = self.lines.shared
-        self.database = memory_database(self.clock, self.bus.wake)
+        self.written = 0
+        """How many transactions have written: while it stays the same the database does, too."""
+        self.database = memory_database(self.clock, self.bus.wake, self._finish)
         registry = Registry(self.database)
         content = Content(registry, MemoryImageStore(), self.clock, defer.maybeDeferred)
         self.images = Catalogue(registry, content)
@@ -114,6 +116,10 @@ class MemoryCloud:
         self.admin = _caller(made.admin, ADMIN)
         self.run(self.database.write(_seed, made.admin.project, made.demo.project))
         self.image: Image = self.run(_tiny(registry, content, self.admin))
+
+    def _finish(self, tx: Transaction) -> None:
+        self.written += 1
+        stamps.flush(tx)
 
     # --- daemons -----------------------------------------------------------------------------------
 

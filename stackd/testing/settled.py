@@ -24,8 +24,8 @@ def all_instances(cloud: MemoryCloud) -> list[Instance]:
 def unsettled(cloud: MemoryCloud) -> list[str]:
     """Who still has to act on what; empty when everything rests."""
     held = cloud.run(cloud.database.read(ports.find, PortQuery()))
-    of = {one.id: tuple(port for port in held if port.device_id == one.id) for one in all_instances(cloud)}
-    waiting = [(one.id, ownership.owner_of_instance(one, of[one.id])) for one in all_instances(cloud)]
+    waiting = [(one.id, ownership.owner_of_instance(one, tuple(port for port in held if port.device_id == one.id)))
+               for one in all_instances(cloud)]
     waiting += [(port.id, ownership.owner_of_port(port)) for port in held]
     waiting += [(one.id, ownership.owner_of_floating_ip(one))
                 for one in cloud.run(cloud.database.read(addresses.find, None))]
@@ -94,10 +94,14 @@ class Watch:
         """Begins with nothing seen."""
         self._cloud = cloud
         self._id = id
+        self._written = -1
         self.seen: list[Phase] = []
 
     def look(self) -> None:
         """Note the phase now; building never comes back, deleted is for ever, and nothing errs."""
+        if self._written == self._cloud.written:
+            return
+        self._written = self._cloud.written
         phase = self._cloud.row(self._id).phase
         assert phase is not None
         if self.seen and self.seen[-1] == phase:
