@@ -7,7 +7,7 @@ STATE ?= .state
 PYTHON ?= python3
 JOBS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help debian venv lint types unit live test cloud down bench migration news clean
+.PHONY: help debian venv lint types unit live test cloud down bench chaos migration news clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -51,6 +51,10 @@ down:  ## Stop the cloud of 'make cloud' and leave nothing behind.
 
 bench: venv  ## Figures as JSON lines.
 	@$(BIN)/python -m bench
+
+chaos: venv  ## Break a cloud for MINUTES while clients use it, and check it: make chaos [DB=..] [DRIVERS=..] [SEED=..].
+	@$(BIN)/python -m stackd.testing.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(DB),--database $(DB)) \
+		$(if $(DRIVERS),--drivers $(DRIVERS)) $(if $(SEED),--seed $(SEED))
 
 migration: venv  ## Write the next migration of the database: make migration NAME=words.
 	@$(BIN)/python -m stackd.store.schema $(NAME)
