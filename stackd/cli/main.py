@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from stackd import errors
-from stackd.cli import bootstrap, cloud, db, doctor, explain, project, quota, reset, user
+from stackd.cli import bootstrap, cloud, db, doctor, explain, lab, project, quota, reset, user
 
-SUBCOMMANDS = (cloud, reset, explain, doctor, db, bootstrap, user, project, quota)
+SUBCOMMANDS = (cloud, reset, explain, doctor, db, bootstrap, user, project, quota, lab)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -3,8 +3,11 @@
 Names are derived from the state folder, so that several clouds can live on one machine.
 """
 
+import fcntl
 import hashlib
 import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +17,14 @@ from stackd.daemons.hosts import FAKE, HostPlace
 if TYPE_CHECKING:
     from stackd.drivers.networks.hostnet import HostNetOptions
 
+PUBLIC_BRIDGE = "stackd-pub"
 
-def prepare(config: Config) -> HostPlace:
-    """Ensure everything a real host needs is there; nothing for fake drivers."""
+
+def prepare(config: Config, guests: bool = True) -> HostPlace:
+    """Ensure everything a real host needs is there; nothing for fake drivers.
+
+    Both daemons of a host may call it at once; without ``guests`` it is for the one that has none to care for.
+    """
     folder = Path(config.cloud.state) / "host"
     if config.compute.driver == FAKE and config.network.driver == FAKE:
         return HostPlace(folder=folder)
@@ -24,17 +32,35 @@ def prepare(config: Config) -> HostPlace:
     from stackd.drivers.networks import hostnet
 
     options = host_net(config)
-    hostnet.prepare(options)
     libvirtd = PrivateLibvirtd(folder / "v", namespace=options.netns, cache=folder / "cache")
-    libvirtd.start()
+    with _alone(folder):
+        hostnet.prepare(options)
+        if guests:
+            libvirtd.start()
     return HostPlace(folder=folder, libvirt_uri=libvirtd.uri, qemu_logs=str(libvirtd.qemu_logs), netns=options.netns,
                      public_bridge=options.public_bridge)
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let no other process of this host prepare it meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "prepare.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def remove(config: Config) -> None:
     """Remove every guest, device, namespace, rule, process and mount of this state folder's cloud."""
-    from stackd.drivers.hypervisors.libvirtd import PrivateLibvirtd
     from stackd.drivers.networks import hostnet
+
+    empty(config)
+    hostnet.remove(host_net(config))
+
+
+def empty(config: Config) -> None:
+    """Remove every guest with its libvirtd, and all wiring; the host's own network stays."""
+    from stackd.drivers.hypervisors.libvirtd import PrivateLibvirtd
     from stackd.drivers.networks.linuxbridge.commands import Commands
     from stackd.drivers.networks.linuxbridge.driver import BlockingLinuxBridge
     from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
@@ -45,16 +71,22 @@ def remove(config: Config) -> None:
     commands = Commands(options.netns)
     if options.netns in commands.namespaces():
         BlockingLinuxBridge(LinuxBridgeOptions(state=folder / "network", netns=options.netns), commands).clean()
-    hostnet.remove(options)
 
 
 def host_net(config: Config) -> "HostNetOptions":
-    """The network of this host: a namespace of its own, joined to the machine by one pair of devices."""
+    """The network of this host.
+
+    With a ``public_link`` it is the configured namespace or the present one, and that link leads outside. Else it is a
+    namespace of its own, joined to the machine by one pair of devices.
+    """
     from stackd.drivers.networks.hostnet import HostNetOptions
 
+    section = config.network
+    if section.public_link:
+        return HostNetOptions(netns=section.netns, public_bridge=PUBLIC_BRIDGE, public_link=section.public_link)
     mark = hashlib.sha256(str(Path(config.cloud.state).absolute()).encode()).hexdigest()[:6]
     floating = ipaddress.ip_network(config.cloud.external_cidr)
-    routers = ipaddress.ip_network(config.network.snat_range)
+    routers = ipaddress.ip_network(section.snat_range)
     gateways = tuple(f"{network[1]}/{network.prefixlen}" for network in (floating, routers))
-    return HostNetOptions(netns=config.network.netns or f"stackd-{mark}", public_bridge="stackd-pub",
+    return HostNetOptions(netns=section.netns or f"stackd-{mark}", public_bridge=PUBLIC_BRIDGE,
                           outside_link=f"sko-{mark}", uplink=f"sku-{mark}", gateways=gateways)

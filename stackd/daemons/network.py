@@ -16,4 +16,4 @@ def makeService(options: Options) -> DaemonService:
 
 
 def _network(parts: Parts) -> IService:
-    return host_services(parts, machine.prepare(parts.config), compute=False)
+    return host_services(parts, machine.prepare(parts.config, guests=False), compute=False)

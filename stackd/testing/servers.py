@@ -77,6 +77,11 @@ class _Kept:
             kept.touch(mode=0o600)
             kept.write_bytes(orjson.dumps(self._facts))
 
+    @property
+    def pid(self) -> int | None:
+        """The process that began it, while it lives."""
+        raise NotImplementedError
+
     def stop(self, crash: bool = False) -> None:
         """Stop it; what clients have not committed is lost either way."""
         raise NotImplementedError
@@ -113,7 +118,7 @@ class PostgreSQL(_Kept):
 
     def start(self) -> None:
         """Start it; pg_ctl waits until it answers. One that runs is left alone."""
-        if self._running():
+        if self.pid:
             return
         options = (f"-p {self.port} -k {self.folder} -c listen_addresses={','.join(self._facts['addresses'])} "
                    "-c max_connections=200")
@@ -123,7 +128,7 @@ class PostgreSQL(_Kept):
 
     def stop(self, crash: bool = False) -> None:
         """Stop it; what clients have not committed is lost either way."""
-        if self._running():
+        if self.pid:
             self._control("-m", "immediate" if crash else "fast", "stop")
 
     def create(self, database: str) -> str:
@@ -145,10 +150,15 @@ class PostgreSQL(_Kept):
     def _control(self, *arguments: str) -> None:
         self._run(_postgresql_program("pg_ctl"), "-D", self._state, "-w", *arguments)
 
-    def _running(self) -> bool:
-        return (self.folder / "state/postmaster.pid").exists() and not subprocess.run(
-            self._placed(_postgresql_program("pg_ctl"), "-D", self._state, "status"), cwd=self.folder,
-            capture_output=True, timeout=TIMEOUT).returncode
+    @property
+    def pid(self) -> int | None:
+        """The process that began it, while it lives."""
+        try:
+            pid = int((self.folder / "state/postmaster.pid").read_text().split()[0])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError, IndexError):
+            return None
+        return pid if os.fsencode(self._state) in command else None
 
     @property
     def _state(self) -> str:
@@ -161,9 +171,14 @@ class MariaDB(_Kept):
     name = "mariadb"
     account = "mysql"
 
+    @property
+    def pid(self) -> int | None:
+        """The process that began it, while it lives."""
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and wait until it answers. One that runs is left alone."""
-        if self._process.pid:
+        if self.pid:
             return
         facts = self._facts
         argv = self._placed(
@@ -173,7 +188,7 @@ class MariaDB(_Kept):
             "--innodb-buffer-pool-size=128M", "--max-connections=200",
             *([] if facts["durable"] else ["--innodb-flush-method=nosync", "--skip-innodb-file-per-table"]))
         self._process.start(argv, self.folder / "output", cwd=self.folder)
-        wait_for(lambda: self._process.pid is None or self._answers(), TIMEOUT, 0.05)
+        wait_for(lambda: self.pid is None or self._answers(), TIMEOUT, 0.05)
         if not self._answers():
             self.stop(crash=True)
             raise RuntimeError(f"mariadbd did not start: {(self.folder / 'log').read_text()[-2000:]}")

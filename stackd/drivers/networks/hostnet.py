@@ -23,6 +23,9 @@ class HostNetOptions:
     two ends of the veth pair there and on the public bridge. ``gateways`` are the outside's addresses with their
     prefix lengths: of the floating range and of the routers' own (``snat_range``). When the host is the present
     namespace there is no pair, and the public bridge itself holds them.
+
+    ``public_link`` is an interface of the host that faces the outside already: it becomes a port of the public bridge,
+    and there is neither a pair nor a gateway of ours.
     """
 
     netns: str = ""
@@ -31,6 +34,7 @@ class HostNetOptions:
     outside_link: str = "stackd-out"
     uplink: str = "stackd-up"
     gateways: tuple[str, ...] = ("203.0.113.1/24", "100.64.0.1/16")
+    public_link: str = ""
 
 
 def prepare(options: HostNetOptions) -> None:
@@ -44,9 +48,12 @@ def prepare(options: HostNetOptions) -> None:
     bridge = options.public_bridge
     lines = [] if bridge in links else [f"link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"]
     commands.batch(options.netns, [*lines, f'link set {bridge} alias "{ALIAS}" addrgenmode none up'])
-    if options.netns:
-        _join_outside(commands, options, options.uplink in links)
-    _address(commands, options)
+    if options.public_link:
+        commands.batch(options.netns, [f"link set {options.public_link} master {bridge} up"])
+    else:
+        if options.netns:
+            _join_outside(commands, options, options.uplink in links)
+        _address(commands, options)
     # Where bridge filtering is a module it is not there before somebody asks; where it is built in this is idle.
     commands.answer(options.netns, "modprobe", "-q", "br_netfilter")
     commands.host("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", "net.bridge.bridge-nf-call-ip6tables=1")
@@ -59,7 +66,7 @@ def remove(options: HostNetOptions) -> None:
         _delete_marked(commands, options.outside, options.outside_link)
         return
     ours = _delete_marked(commands, options.netns, options.public_bridge)
-    if options.netns:
+    if options.netns and not options.public_link:
         _delete_marked(commands, options.outside, options.outside_link)
         if ours:
             commands.within("", "ip", "netns", "del", options.netns)

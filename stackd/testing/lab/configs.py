@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from stackd.config.sections import Cloud
 from stackd.testing.lab.ground import HostGround
 from stackd.testing.lab.options import FAKE, SiteOptions, kind_of
 
@@ -19,6 +20,7 @@ class HostFacts:
     """What is true of one pair of host processes only."""
 
     name: str
+    index: int
     number: int = 1
     broker_url: str
     image_url: str
@@ -42,12 +44,16 @@ class ControlFacts:
 class Configs:
     """Writes them into ``folder/conf``."""
 
-    def __init__(self, folder: Path, options: SiteOptions, service_password: str, trusted: str) -> None:
-        """The password is the image service's user's; ``trusted`` is the control plane's user of the broker."""
+    def __init__(self, folder: Path, options: SiteOptions, service_password: str, trusted: str, external: str) -> None:
+        """The password is the image service's user's; ``trusted`` is the control plane's user of the broker.
+
+        ``external`` is the network of floating addresses, empty for the usual one.
+        """
         self._folder = folder
         self._options = options
         self._password = service_password
         self._trusted = trusted
+        self._external = {"external_cidr": external} if external else {}
 
     def path(self, name: str) -> Path:
         """The file of a daemon."""
@@ -59,7 +65,7 @@ class Configs:
         # The first API has the operator's socket, where the command looks for it.
         state = self._folder if name == "api-1" or kind != "api" else self._folder / name
         tree: Tree = {
-            "cloud": {"state": str(state)},
+            "cloud": {"state": str(state), **self._external},
             "bus": self._bus(facts.broker_url),
             "api": {"host": facts.listen, "public_host": facts.address, "port_base": facts.port_bases.get(name, 8773)},
             "image": self._images(facts.image_url, facts.auth_url)}
@@ -76,8 +82,11 @@ class Configs:
     def write_host(self, facts: HostFacts) -> None:
         """The files of both daemons of a host."""
         fake = self._options.drivers == FAKE
+        # The first host of a process is in the first zone it knows.
+        zones = [*Cloud().zones]
+        zones = zones[facts.index % len(zones):] + zones[:facts.index % len(zones)]
         tree: Tree = {
-            "cloud": {"state": str(self._folder / "hosts" / facts.name)},
+            "cloud": {"state": str(self._folder / "hosts" / facts.name), "zones": zones, **self._external},
             "bus": {**self._bus(facts.broker_url), "trusted_users": [self._trusted]},
             "image": self._images(facts.image_url, facts.auth_url),
             "hosts": {"name": facts.name, "number": facts.number},

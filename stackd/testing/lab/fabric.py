@@ -3,6 +3,8 @@
 ::
 
     host 1 --- underlay bridge (10.77.0.0/24) ----- host 2      management and tunnels
+                         |
+                    controller, if any
     host 1 --- public bridge (203.0.113.0/24) ----- host 2      floating addresses, SNAT
                          |
                       outside
@@ -22,6 +24,7 @@ UNDERLAY = ip_network("10.77.0.0/24")
 PUBLIC = ip_network("203.0.113.0/24")
 ROUTERS = ip_network("100.64.0.0/10")
 """Cut into one range for each host: routers of different hosts are on one public bridge."""
+CONTROLLER = str(UNDERLAY[254])
 UNDERLAY_LINK = "underlay"
 OUTSIDE_LINK = "public"
 
@@ -40,9 +43,13 @@ class LabHost:
 class Fabric:
     """The namespaces of one lab."""
 
-    def __init__(self, name: str, hosts: int, commands: Commands | None = None) -> None:
-        """``name`` is short; nothing is made yet. Hosts are numbered from 1."""
+    def __init__(self, name: str, hosts: int, commands: Commands | None = None, controller: str = "") -> None:
+        """``name`` is short; nothing is made yet. Hosts are numbered from 1.
+
+        ``controller`` is a namespace of somebody else's that is on the underlay too, at :data:`CONTROLLER`.
+        """
         self.name = name
+        self._controller = controller
         self.core = f"{name}fab"
         self.outside = f"{name}out"
         self.hosts = tuple(self._host(number) for number in range(1, hosts + 1))
@@ -72,6 +79,8 @@ class Fabric:
         # It is the router of the public network: hosts reach each other's routers by it.
         self._commands.within(self.outside, "sysctl", "-qw", "net.ipv4.ip_forward=1",
                               f"net.ipv4.conf.{OUTSIDE_LINK}.send_redirects=0", "net.ipv4.conf.all.send_redirects=0")
+        if self._controller:
+            self._plug(self._controller, UNDERLAY_LINK, "under", "undercontrol", [f"{CONTROLLER}/{UNDERLAY.prefixlen}"])
         for host in self.hosts:
             self._prepare_host(host)
 

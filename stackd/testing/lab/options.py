@@ -1,12 +1,14 @@
 """What a site is made of, and the names that follow from it."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import orjson
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 
+FILE = "site.json"
 FAKE, REAL = "fake", "real"
 Settings = Mapping[str, Mapping[str, Any]]
 """Keys of the configuration by section, which win over what the site would write."""
@@ -17,7 +19,8 @@ class SiteOptions:
     """How many there are of what.
 
     ``hosts`` is how many there are in all; with ``hosts_per_process`` above 1 (fake drivers only) each pair of
-    processes plays a pool of so many. ``name`` begins the names of all namespaces of a site with real drivers.
+    processes plays a pool of so many. ``name`` begins the names of all namespaces of a site with real drivers; one is
+    made up.
     """
 
     database: str = "postgresql"
@@ -31,7 +34,7 @@ class SiteOptions:
     api_workers: int = 1
     hosts_per_process: int = 1
     broker_memory_mib: int = 512
-    name: str = "lab"
+    name: str = ""
     settings: Settings = field(factory=dict)
 
     def pools(self) -> dict[str, int]:
@@ -58,9 +61,15 @@ def kind_of(name: str) -> str:
     return name.partition("@")[0] if "@" in name else name.rpartition("-")[0]
 
 
-def keep(options: SiteOptions, path: Path) -> SiteOptions:
-    """The options a site was made with, wherever it is taken up; these, when it is new."""
-    if path.exists():
-        return SiteOptions(**orjson.loads(path.read_bytes()))
-    path.write_bytes(orjson.dumps(asdict(options)))
-    return options
+def kept_options(folder: Path) -> SiteOptions | None:
+    """The options a folder's site was made with; None where there is no site."""
+    path = folder / FILE
+    return SiteOptions(**orjson.loads(path.read_bytes())) if path.exists() else None
+
+
+def keep(options: SiteOptions, folder: Path) -> SiteOptions:
+    """Keep these options of a new site, with a name of its own."""
+    path = folder / FILE
+    kept = options if options.name else evolve(options, name="lab" + sha256(bytes(path)).hexdigest()[:4])
+    path.write_bytes(orjson.dumps(asdict(kept)))
+    return kept

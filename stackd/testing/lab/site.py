@@ -25,14 +25,15 @@ import orjson
 
 from stackd.bus.amqp.users import SALT, host_definitions, host_permissions
 from stackd.config.loading import load_file
+from stackd.daemons import machine
 from stackd.daemons.hosts import host_names
 from stackd.daemons.passwords import passwords_of
 from stackd.daemons.secretfiles import kept
 from stackd.testing.broker import RabbitMq, everything_for
 from stackd.testing.lab.configs import Configs, ControlFacts, HostFacts
 from stackd.testing.lab.credentials import Credentials, read_credentials
-from stackd.testing.lab.ground import OneMachine
-from stackd.testing.lab.options import SiteOptions, keep, kind_of
+from stackd.testing.lab.ground import Namespaces, OneMachine
+from stackd.testing.lab.options import FAKE, REAL, SiteOptions, keep, kept_options, kind_of
 from stackd.testing.lab.readiness import silent, unwell, wait_until
 from stackd.testing.ports import free_base
 from stackd.testing.processes import KeptProcess, placed
@@ -53,9 +54,10 @@ class Site:
         """The site of this folder with the options it was made with; or a new one, of which nothing is there yet."""
         self.folder = folder.absolute()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.options = keep(options or SiteOptions(), self.folder / "site.json")
+        self.options = kept_options(self.folder) or keep(options or SiteOptions(), self.folder)
         self.names = self.options.names()
-        self.ground = OneMachine()
+        self.ground = OneMachine() if self.options.drivers == FAKE else Namespaces(
+            self.folder, self.options.name, self.options.hosts)
         self._began = 0.0
         self._daemons = {name: KeptProcess(self.folder / "run" / f"{name}.pid") for name in self.names}
 
@@ -163,12 +165,13 @@ class Site:
         """Leave nothing of it: no process, no folder."""
         for name in self.names:
             self.kill(name)
-        self.ground.remove()
+        if self.options.drivers == REAL:
+            self._empty_hosts()
         if (self.folder / "broker").exists():
             self.broker.end()
-        link = self.folder / "database"
-        if link.is_symlink():
+        if (self.folder / "database").is_symlink():
             self.server.wipe()
+        self.ground.remove()
         shutil.rmtree(self.folder)
 
     # --- one daemon ----------------------------------------------------------------------------------
@@ -178,9 +181,13 @@ class Site:
         if self.alive(name):
             return
         self._began = self._began or time.time()
-        argv = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "--logger",
-                "stackd.daemons.logging.to_stdout", f"stack-{kind_of(name)}", "--config", str(self.config(name))]
-        self._daemons[name].start(self._placed(name, argv), self.log(name), cwd=self.folder)
+        self._start(self._daemons[name], name)
+
+    def twin(self, name: str) -> KeptProcess:
+        """Start a daemon a second time, beside the one that runs."""
+        twin = KeptProcess(self.folder / "run" / f"{name}.twin.pid")
+        self._start(twin, name)
+        return twin
 
     def alive(self, name: str) -> bool:
         """Whether a daemon's process lives."""
@@ -198,7 +205,18 @@ class Site:
         """Ask it to end and wait until it has."""
         self._daemons[name].end(signal.SIGTERM, STOPS_WITHIN)
 
+    def _empty_hosts(self) -> None:
+        """Remove the guests and wiring of every host that was ever begun."""
+        for pool in self.options.pools():
+            if self.config(f"compute@{pool}").exists():
+                machine.empty(load_file(self.config(f"compute@{pool}")))
+
     # --- inner ---------------------------------------------------------------------------------------
+
+    def _start(self, process: KeptProcess, name: str) -> None:
+        argv = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "--logger",
+                "stackd.daemons.logging.to_stdout", f"stack-{kind_of(name)}", "--config", str(self.config(name))]
+        process.start(self._placed(name, argv), self.log(name), cwd=self.folder)
 
     def _placed(self, name: str, argv: list[str]) -> list[str]:
         host = name.partition("@")[2]
@@ -237,19 +255,29 @@ class Site:
 
     def _write_configs(self) -> None:
         ground = self.ground
-        configs = Configs(self.folder, self.options, passwords_of(self.folder)["admin"], BROKER_USER)
+        configs = Configs(self.folder, self.options, passwords_of(self.folder)["admin"], BROKER_USER,
+                          ground.external_cidr)
         facts = ControlFacts(
             database_url=self.database_url, broker_url=self._broker_url(BROKER_USER, ground.address),
             listen=ground.listen, address=ground.address,
             image_url=self.image_url, auth_url=f"{self.api_url}/identity/v3", port_bases=self._bases)
         for name in self.options.controllers():
             configs.write_control(name, facts)
-        for pool, number in self.options.pools().items():
+        for index, (pool, number) in enumerate(self.options.pools().items()):
             user = BROKER_USER if self.options.hosts_per_process > 1 else pool
             configs.write_host(HostFacts(
-                name=pool, number=number, broker_url=self._broker_url(user, ground.inner),
+                name=pool, index=index, number=number, broker_url=self._broker_url(user, ground.inner),
                 image_url=self._url("image-1", 1, ground.inner) + "/image",
                 auth_url=self._url("api-1", 1, ground.inner) + "/identity/v3", ground=ground.host(pool)))
+            self._share_cache(pool)
+
+    def _share_cache(self, host: str) -> None:
+        """What libvirtd finds out about QEMU in seconds of work is the same for all hosts."""
+        folder = self.folder / "hosts" / host / "host"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (folder / "cache").is_symlink():
+            (self.folder / "cache").mkdir(exist_ok=True)
+            (folder / "cache").symlink_to(self.folder / "cache")
 
     def _broker_url(self, user: str, address: str) -> str:
         name = user if user == BROKER_USER else host_permissions(user).user
