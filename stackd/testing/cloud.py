@@ -37,6 +37,7 @@ from stackd.model.callers import ADMIN, MEMBER, Caller
 from stackd.model.identities import Project, Tenancy
 from stackd.model.images import Image, NewImage, Visibility
 from stackd.model.instances import Instance
+from stackd.model.networks import Underlay
 from stackd.model.quotas import UNLIMITED
 from stackd.scheduler.service import SchedulerService, SchedulerSettings
 from stackd.store import defaults, quotas, stamps
@@ -78,7 +79,7 @@ class MemoryCloud:
 
     def __init__(self, hosts: int = 2, *, seed: int = 1, options: FakeOptions | None = None,
                  disturbance: Disturbance | None = None, worker_settings: WorkerSettings | None = None,
-                 scheduler_settings: SchedulerSettings | None = None) -> None:
+                 scheduler_settings: SchedulerSettings | None = None, underlay: Underlay = Underlay()) -> None:
         """Nothing runs before :meth:`start`."""
         self.clock = Clock()
         self.clock.advance(EPOCH)
@@ -86,6 +87,7 @@ class MemoryCloud:
         self.saboteur = Saboteur(self.clock)
         self.worker_settings = worker_settings or WorkerSettings()
         self.scheduler_settings = scheduler_settings or SchedulerSettings()
+        self.underlay = underlay
         self.lines = lines_of(self.clock, disturbance)
         self.bus = self.lines.shared
         self.written = 0
@@ -137,7 +139,8 @@ class MemoryCloud:
 
     def _network(self, host: MemoryHost, life: Life) -> Service:
         return NetworkWorker(driver=life.gate(FakeNetwork(host.wiring), "network"),
-                             tunnel_address=host.wiring.tunnel_address, **self._shared(host, life))
+                             tunnel_address=host.wiring.tunnel_address,
+                             physical_networks=host.wiring.physical_networks, **self._shared(host, life))
 
     def _shared(self, host: MemoryHost, life: Life) -> dict[str, Any]:
         bus = self._bus(life)
@@ -161,7 +164,7 @@ class MemoryCloud:
         life = Life("api", self.saboteur, lambda: None)
         self.lives["api"] = life
         return assemble(self._database(life), self._bus(life), self.images, self.identity, self.clock,
-                        InlineExecutor(), ZONES, self.scheduler_settings.host_gone)
+                        InlineExecutor(), ZONES, self.scheduler_settings.host_gone, self.underlay)
 
     def start(self) -> "MemoryCloud":
         """Start every daemon and let the hosts say hello."""
@@ -181,9 +184,9 @@ class MemoryCloud:
         self.daemons[name].startService()
         self.lines.turn()
 
-    def add_scheduler(self, name: str) -> None:
-        """One more scheduler beside the first."""
-        self._builders[name] = self._scheduler
+    def add(self, name: str, like: str) -> None:
+        """One more daemon beside one there is, of the same kind and, where it has one, on the same host."""
+        self._builders[name] = self._builders[like]
         self.build(name)
 
     def kill(self, name: str) -> None:

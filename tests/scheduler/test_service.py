@@ -65,8 +65,8 @@ def test_a_small_sample_is_widened_when_nothing_in_it_fits() -> None:
 
 def test_several_schedulers_never_claim_too_much() -> None:
     cloud = MemoryCloud(hosts=3, options=FOUR, scheduler_settings=SchedulerSettings(deadline=20.0)).start()
-    cloud.add_scheduler("scheduler-2")
-    cloud.add_scheduler("scheduler-3")
+    cloud.add("scheduler-2", "scheduler")
+    cloud.add("scheduler-3", "scheduler")
     ids = launch(cloud, 15)
     cloud.advance(40)
     assert spread(cloud) == Counter({"host-1": 4, "host-2": 4, "host-3": 4, "": 3})
