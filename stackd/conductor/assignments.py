@@ -9,6 +9,7 @@ from stackd.conductor.gathering import Gathering
 from stackd.interfaces.assignments import IAssignments
 from stackd.model import kinds
 from stackd.model.assignments import Assignments, FetchRequest, Hello, Report
+from stackd.model.figures import Figure
 from stackd.rules.plausible import plausible_hello, plausible_report, plausible_request
 from stackd.store import assigned, hosts, instances, reported, sessions
 from stackd.store.database import Database, Transaction
@@ -52,6 +53,18 @@ class StoredAssignments:
         fetched, self.fetched = self.fetched, set()
         if fetched:
             await self._database.write(hosts.seen, sorted(fetched))
+
+    def figures(self) -> list[Figure]:
+        """What was gathered into how many transactions."""
+        def figure(gathered: str, name: str, words: str, value: float, total: bool = False) -> Figure:
+            return Figure(name=f"conductor_{name}", words=words, value=value, total=total,
+                          labels={"gathered": gathered})
+
+        return [each for word, gathering in (("fetches", self._fetches), ("reports", self._reports)) for each in (
+            figure(word, "requests", "Questions and reports of hosts that were served.", gathering.served, True),
+            figure(word, "batches", "Transactions they were served by.", gathering.batches, True),
+            figure(word, "largest_batch", "The most that were served by one.", gathering.largest),
+            figure(word, "waiting", "Those that wait for the transaction under way.", gathering.waiting))]
 
     async def _fetch_all(self, requests: Sequence[FetchRequest]) -> Sequence[Assignments]:
         if not self._incarnation:

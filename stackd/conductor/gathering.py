@@ -22,6 +22,17 @@ class Gathering(Generic[Q, A]):
         self._most = most
         self._waiting: list[tuple[Q, defer.Deferred[A]]] = []
         self._running = False
+        self.served = 0
+        """Requests that were given to ``serve``; one that is tried again counts again."""
+        self.batches = 0
+        """Calls of ``serve``."""
+        self.largest = 0
+        """The most requests of one call."""
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the next call."""
+        return len(self._waiting)
 
     async def ask(self, request: Q) -> A:
         """Wait for the answer to one request."""
@@ -40,6 +51,9 @@ class Gathering(Generic[Q, A]):
 
     async def _serve_halving(self, batch: list[tuple[Q, "defer.Deferred[A]"]]) -> None:
         """Serve a batch; when it fails, its halves, until what fails stands alone with its error."""
+        self.batches += 1
+        self.served += len(batch)
+        self.largest = max(self.largest, len(batch))
         try:
             answers = await self._serve([request for request, _ in batch])
         except Exception as error:

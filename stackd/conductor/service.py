@@ -13,8 +13,10 @@ from zope.interface import implementer
 from stackd.conductor.assignments import StoredAssignments
 from stackd.interfaces.bus import Body, IEndpoint, IMessageBus, ISubscription
 from stackd.interfaces.clock import Clock
+from stackd.interfaces.measuring import IMeasured
 from stackd.model import wire
 from stackd.model.assignments import FetchRequest, Hello, Report
+from stackd.model.figures import Figure
 from stackd.rules.ownership import CONDUCTOR
 from stackd.store import groups, reported
 from stackd.store.database import Database
@@ -51,6 +53,7 @@ class ConductorEndpoint:
         return b64encode(await self._assignments.user_data(body["host"], body["instance_id"])).decode()
 
 
+@implementer(IMeasured)
 class ConductorService(Service):
     """One conductor."""
 
@@ -84,6 +87,10 @@ class ConductorService(Service):
         loop = LoopingCall(run)
         loop.clock = self._clock  # type: ignore[assignment]
         return loop
+
+    def figures(self) -> list[Figure]:
+        """Of what hosts ask and tell."""
+        return self._assignments.figures()
 
     def startService(self) -> None:
         """Serve the bus and start the periodic work."""

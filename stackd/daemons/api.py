@@ -12,10 +12,12 @@ from twisted.application.service import IService, MultiService
 from stackd.config.sections import Config
 from stackd.daemons import split
 from stackd.daemons.endpoints import api_services, metadata_service
+from stackd.daemons.monitor import listening
 from stackd.daemons.operating import operator_commands
 from stackd.daemons.operator import operator_service
 from stackd.daemons.parts import Parts
 from stackd.daemons.prefork import FIRST_SOCKET, Master, Post, wanted
+from stackd.daemons.prefork_monitor import Siblings
 
 PORTS = 3
 """EC2, OpenStack, metadata."""
@@ -40,9 +42,14 @@ def master(reactor: Any, config: Config, file: str | None, number: int) -> Maste
     """The master of ``number`` workers."""
     base = config.api.port_base
     sockets = {base + index: FIRST_SOCKET + index for index in range(PORTS)}
-    monitor = f"\0stackd-api-{secrets.token_hex(8)}-"
-    posts = [Post(number=each, daemon="api", config=file, sockets=sockets, monitor=monitor) for each in range(number)]
-    return Master(reactor, posts, config.api.host, config.api.stop_within)
+    # In the kernel's own name space of sockets: nothing is left when the processes are gone.
+    beginning = f"\0stackd-api-{secrets.token_hex(8)}-"
+    made = Master(reactor, [Post(number=each, daemon="api", config=file, sockets=sockets, workers=number,
+                                 monitor=beginning) for each in range(number)],
+                  config.api.host, config.api.stop_within)
+    if config.monitor.port:
+        listening(reactor, config.monitor, Siblings(reactor, beginning, number).root()).setServiceParent(made)
+    return made
 
 
 def worker(post: Post) -> IService:
@@ -50,6 +57,8 @@ def worker(post: Post) -> IService:
     def parts(reactor: Any, config: Config) -> Parts:
         made = Parts(reactor, config)
         made.adopted = post.sockets
+        made.monitor_socket = f"{post.monitor}{post.number}"
+        made.siblings = Siblings(reactor, post.monitor, post.workers)
         return made
 
     def make(made: Parts) -> IService:

@@ -42,6 +42,7 @@ class CloudService(MultiService):
         self._reactor = reactor
         self._config = config
         self._parts = Parts(reactor, config)
+        self._parts.metrics.watch(self)
         self._workers = MultiService()  # type: ignore[no-untyped-call]
         self.ready: Deferred[None] = Deferred()
 

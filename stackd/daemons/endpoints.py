@@ -1,6 +1,7 @@
 """Where the APIs listen: EC2 at the port base, every OpenStack API one above, metadata one above that."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import evolve
 from twisted.application.service import MultiService
@@ -14,11 +15,12 @@ from stackd.api.openstack.identity.service import IdentityService
 from stackd.api.openstack.image.service import ImageService
 from stackd.api.openstack.network.service import NetworkService
 from stackd.api.openstack.streaming import StreamSite
-from stackd.api.sites import Root, ToldSite
+from stackd.api.sites import Root, Tell, ToldSite
 from stackd.config.sections import LOCAL_IMAGES, Config
 from stackd.daemons.accesslog import AccessLog
-from stackd.daemons.health import HealthResource, MetricsResource
+from stackd.daemons.health import Check, health, metrics
 from stackd.daemons.listening import Listener, Places
+from stackd.daemons.monitor import bus_complaint
 from stackd.daemons.parts import Parts
 from stackd.imageservice.sweeping import STALL_SECONDS, Sweep, SweepService
 from stackd.model.assignments import InstanceAssignment
@@ -42,16 +44,19 @@ def api_services(parts: Parts) -> MultiService:
     """Listeners of the EC2 and the OpenStack APIs."""
     services = MultiService()
     base = parts.config.api.port_base
-    tell = AccessLog(parts.reactor)
-    _listen(parts, base, ToldSite(with_health({}, ec2(parts)), tell)).setServiceParent(services)
-    _listen(parts, base + 1, StreamSite(with_health(openstack(parts)), tell=tell)).setServiceParent(services)
+    log = AccessLog(parts.reactor)
+    ec2_root, openstack_root = with_health(parts, {}, ec2(parts)), with_health(parts, openstack(parts))
+    _listen(parts, base, ToldSite(ec2_root, both(log, parts.metrics.answered("ec2")))).setServiceParent(services)
+    _listen(parts, base + 1, StreamSite(openstack_root, tell=both(log, parts.metrics.answered("other")))
+            ).setServiceParent(services)
     return services
 
 
 def image_services(parts: Parts) -> MultiService:
     """A listener of the image API alone, at its place among the OpenStack APIs, and the sweep of its bytes."""
     services = MultiService()
-    site = StreamSite(with_health({b"image": image(parts)}), tell=AccessLog(parts.reactor))
+    root = with_health(parts, {b"image": image(parts)})
+    site = StreamSite(root, tell=both(AccessLog(parts.reactor), parts.metrics.answered("other")))
     _listen(parts, parts.config.api.port_base + 1, site).setServiceParent(services)
     SweepService(image_sweep(parts), parts.reactor).setServiceParent(services)
     return services
@@ -73,7 +78,8 @@ def metadata_service(parts: Parts) -> Listener:
     secret = parts.metadata_secret
     resource = MetadataResource(find=SignedInstances(secret, show).find, user_data=user_data,
                                 region=parts.config.cloud.region, secret=secret, clock=parts.reactor)
-    return _listen(parts, parts.config.api.port_base + 2, ToldSite(resource, AccessLog(parts.reactor)))
+    tell = both(AccessLog(parts.reactor), parts.metrics.answered("metadata"))
+    return _listen(parts, parts.config.api.port_base + 2, ToldSite(resource, tell))
 
 
 def ec2(parts: Parts) -> QueryApi:
@@ -104,12 +110,33 @@ def image(parts: Parts) -> IResource:
     return resource
 
 
-def with_health(children: Mapping[bytes, IResource], otherwise: Resource | None = None) -> Resource:
-    """A root with these children, ``/healthz`` and ``/metrics``; ``otherwise`` answers at all other paths."""
+def with_health(parts: Parts, children: Mapping[bytes, IResource], otherwise: Resource | None = None) -> Resource:
+    """A root with these children and ``/healthz``; ``otherwise`` answers at all other paths.
+
+    Where users come, ``/healthz`` tells only whether they are answered; a cloud whose broker is away takes requests.
+    ``/metrics`` is here where the daemon has no port for it alone.
+    """
     root = Root(otherwise)
-    for path, child in {**children, b"healthz": HealthResource({}), b"metrics": MetricsResource()}.items():
+    for path, child in {**children, b"healthz": health(lambda: answering(parts))}.items():
         root.putChild(path, child)
+    if not parts.config.monitor.port:
+        root.putChild(b"metrics", parts.siblings.metrics() if parts.siblings else metrics(parts.metrics.text))
     return root
+
+
+def answering(parts: Parts) -> Mapping[str, Check]:
+    """Checks of what a request cannot do without: the database, or the way to who has one."""
+    return {"database": parts.database_answers} if "database" in parts.__dict__ else {
+        "bus": lambda: bus_complaint(parts)}
+
+
+def both(*tells: Tell) -> Tell:
+    """Tells each of them."""
+    def tell(told: Mapping[str, Any]) -> None:
+        for each in tells:
+            each(told)
+
+    return tell
 
 
 def _listen(parts: Parts, port: int, site: ToldSite) -> Listener:

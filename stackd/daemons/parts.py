@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
@@ -22,6 +22,8 @@ from stackd.config.sections import LOCAL_IMAGES, MEMORY_BUS, Config
 from stackd.core.cloud import Cloud, assemble
 from stackd.core.identity import Identity
 from stackd.core.identity_passwords import password_hasher
+from stackd.daemons.health import WITHIN, Patient
+from stackd.daemons.metrics import Metrics
 from stackd.daemons.secretfiles import kept
 from stackd.daemons.seeding import new_project
 from stackd.drivers import loading
@@ -39,6 +41,9 @@ from stackd.store import imagekeeping, schema, stamps
 from stackd.store.database import Database
 from stackd.store.executors import ThreadExecutor
 
+if TYPE_CHECKING:
+    from stackd.daemons.prefork_monitor import Siblings
+
 KEYS_FILE = "identity.keys"
 METADATA_FILE = "metadata.secret"
 OPERATOR_SOCKET = "operator.sock"
@@ -51,6 +56,10 @@ class Parts:
     """Addresses whose queues of reports this process declares at the broker."""
     adopted: Mapping[int, int] = {}
     """Open sockets to listen on by their ports, where a master has bound them."""
+    monitor_socket: str = ""
+    """Where a worker of several tells its master how it is."""
+    siblings: "Siblings | None" = None
+    """Asks all workers of the master how they are, where there is one."""
 
     def __init__(self, reactor: Any, config: Config) -> None:
         """Nothing is opened yet."""
@@ -58,6 +67,7 @@ class Parts:
         self.config = config
         self.random: Random = SystemRandom()
         self.state = Path(config.cloud.state)
+        self.metrics = Metrics()
 
     @cached_property
     def threads(self) -> ThreadExecutor:
@@ -69,7 +79,9 @@ class Parts:
         """The message bus; one that has to be started is a service, which :meth:`start` and :meth:`stop` care for."""
         section = self.config.bus
         arguments = () if section.driver == MEMORY_BUS else (section, self.kept_reports)
-        return loading.make("stackd.buses", section.driver, IMessageBus, self.reactor, *arguments)  # type: ignore[no-any-return]
+        made: IMessageBus = loading.make("stackd.buses", section.driver, IMessageBus, self.reactor, *arguments)
+        self.metrics.watch(made)
+        return made
 
     @cached_property
     def database(self) -> Database:
@@ -79,10 +91,21 @@ class Parts:
         if sqlite:
             _private(section.url)
         schema.upgrade(section.url)
-        return Database(
+        made = Database(
             section.url, self.reactor, ThreadExecutor(self.reactor, section.threads, "readers"),
             ThreadExecutor(self.reactor, 1 if sqlite else section.threads, "writers"), self.bus.wake, stamps.flush,
             section.threads)
+        self.metrics.watch(made)
+        return made
+
+    @cached_property
+    def database_answers(self) -> Patient:
+        """Whether the database answers; asked by whoever looks at this daemon's health."""
+        async def look() -> str:
+            await self.database.answer()
+            return ""
+
+        return Patient(self.reactor, look, WITHIN, f"The database did not answer within {WITHIN:g} s.")
 
     @cached_property
     def identity(self) -> Identity:

@@ -41,8 +41,10 @@ class Post:
     daemon: str
     config: str | None
     sockets: Mapping[int, int]
+    workers: int
+    """How many there are."""
     monitor: str
-    """The beginning of the names of the sockets where workers tell of themselves."""
+    """The beginning of the names of the sockets where workers tell of themselves; their numbers follow."""
 
     def dump(self) -> str:
         """As an argument."""

@@ -15,6 +15,7 @@ from stackd import errors
 from stackd.config.loading import load_file
 from stackd.config.sections import Config
 from stackd.daemons import logging
+from stackd.daemons.monitor import monitor
 from stackd.daemons.parts import Parts
 from stackd.daemons.tuning import tune
 
@@ -37,11 +38,17 @@ class DaemonService(MultiService):
         self._parts = parts
         self._make = make
         self._waiting: Deferred[None] | None = None
+        self._made = MultiService()  # type: ignore[no-untyped-call]
+        self._monitor = monitor(parts, self._made)
+        parts.metrics.watch(self._made)
 
     def startService(self) -> None:
         """Make and start; while the database is away, wait for it."""
         super().startService()  # type: ignore[no-untyped-call]
         self._parts.start()
+        self._made.setServiceParent(self)
+        if self._monitor is not None:
+            self._monitor.setServiceParent(self)
         self._begin()
 
     def _begin(self) -> None:
@@ -52,7 +59,7 @@ class DaemonService(MultiService):
             self._waiting = deferLater(self._parts.reactor, TRY_AGAIN)
             self._waiting.addCallback(lambda _: self._begin()).addErrback(self._given_up)
         else:
-            made.setServiceParent(self)
+            made.setServiceParent(self._made)
 
     def _given_up(self, failure: Failure) -> None:
         if self.running:

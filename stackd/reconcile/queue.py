@@ -70,6 +70,10 @@ class WorkQueue:
         self._started = False
         self._running = 0
         self._idle: Deferred[None] | None = None
+        self.runs = 0
+        """How many have ended."""
+        self.failed = 0
+        """How many of them by an error."""
 
     def __contains__(self, key: str) -> bool:
         """Whether the key is known, so that it comes round."""
@@ -84,6 +88,11 @@ class WorkQueue:
     def waiting(self) -> int:
         """How many keys could run now but wait for others to end."""
         return len(self._ready)
+
+    @property
+    def running(self) -> int:
+        """How many keys run."""
+        return self._running
 
     def add(self, key: str, delay: float = 0.0) -> None:
         """Reconcile the key after ``delay`` seconds at the latest; from now on it comes round."""
@@ -184,10 +193,12 @@ class WorkQueue:
             entry.failures = 0
         except Exception as error:
             entry.failures += 1
+            self.failed += 1
             wanted = self._backoff(entry.failures)
             self._tell(key, entry, error, wanted)
         finally:
             self._running -= 1
+            self.runs += 1
             entry.running = False
         self._finish(key, entry, wanted)
 

@@ -16,7 +16,9 @@ from zope.interface import implementer
 
 from stackd.interfaces.bus import Body, IEndpoint, IMessageBus, ISubscription
 from stackd.interfaces.clock import Clock, DelayedCall
+from stackd.interfaces.measuring import IMeasured
 from stackd.interfaces.scheduling import ISchedulerAlgorithm
+from stackd.model.figures import Figure
 from stackd.model.hosts import Host
 from stackd.model.scheduling import PlacementRequest, Ranking
 from stackd.rules.capacity import no_capacity
@@ -37,18 +39,18 @@ class SchedulerSettings:
     refresh: float = 2.0
     host_gone: float = 60.0
     batch: int = 64
-    look_ahead: int = 2048
+    look_ahead: int = 512
     sample: int = 200
     """How many hosts are ranked at first; all of them when none of these fits."""
 
 
-@implementer(IEndpoint)
+@implementer(IEndpoint, IMeasured)
 class SchedulerService(Service):
     """One scheduler; any number run side by side."""
 
     def __init__(self, database: Database, bus: IMessageBus, algorithm: ISchedulerAlgorithm, clock: Clock,
                  random: Random, settings: SchedulerSettings) -> None:
-        """``random`` draws the sample of hosts."""
+        """``random`` draws the sample of hosts, and where among the waiting to begin."""
         self.calls: dict[str, object] = {}
         self._database = database
         self._bus = bus
@@ -56,6 +58,7 @@ class SchedulerService(Service):
         self._clock = clock
         self._random = random
         self._settings = settings
+        self._listing = hosts.Listing()
         self._hosts: dict[str, Host] = {}
         self._read_at = float("-inf")
         self._again = False
@@ -63,6 +66,19 @@ class SchedulerService(Service):
         self._idle: list[defer.Deferred[None]] = []
         self._timer: DelayedCall | None = None
         self._subscription: ISubscription | None = None
+        self._pending = self._placed = self._lost = self._failed = 0
+
+    def figures(self) -> list[Figure]:
+        """What was placed and what was not."""
+        return [
+            Figure(name="scheduler_pending", words="Instances without a host at the last look; at most a page of them.",
+                   value=self._pending),
+            Figure(name="scheduler_hosts", words="Hosts at the last look.", value=len(self._hosts)),
+            Figure(name="scheduler_placements", words="Instances given a host.", value=self._placed, total=True),
+            Figure(name="scheduler_lost_claims", words="Choices that were overtaken by others or by a change.",
+                   value=self._lost, total=True),
+            Figure(name="scheduler_failures", words="Instances for which there was no room until their deadline.",
+                   value=self._failed, total=True)]
 
     def startService(self) -> None:
         """Serve wakes and look at once."""
@@ -123,53 +139,72 @@ class SchedulerService(Service):
     async def place_all(self) -> None:
         """Place everything that fits now; give what is past its deadline its fault."""
         while True:
-            waiting = await self._database.read(placements.pending, self._settings.look_ahead)
+            waiting = await self._database.read(placements.pending, self._settings.look_ahead,
+                                                f"{self._random.getrandbits(128):032x}")
+            self._pending = len(waiting)
             if not waiting:
                 return
             await self._refresh()
-            choices, lost = self._choose(_whole(waiting, self._settings.look_ahead))
-            won = await self._claim(choices)
-            await self._fail(lost)
-            if len(won) < len(choices):
-                self._read_at = float("-inf")  # what we know of hosts was wrong: look at them again
-            if not won or len(waiting) < self._settings.look_ahead:
+            placed = await self._place(_together(self._in_turn(waiting)))
+            if not placed or len(waiting) < self._settings.look_ahead:
                 return
+
+    def _in_turn(self, waiting: Sequence[Pending]) -> Sequence[Pending]:
+        """What to place, and in which order: oldest first where that is all there is.
+
+        Each scheduler begins somewhere else, so that they do not all want the same.
+        """
+        if len(waiting) >= self._settings.look_ahead:
+            return _whole(waiting)
+        oldest_first = sorted(waiting, key=lambda one: (one.created_at, one.reservation_id, one.launch_index))
+        first = self._settings.batch * self._random.randrange(1 + (len(waiting) - 1) // self._settings.batch)
+        return [*oldest_first[first:], *oldest_first[:first]]
 
     async def _refresh(self) -> None:
         if self._clock.seconds() - self._read_at >= self._settings.refresh:
-            found = await self._database.read(hosts.listed, self._settings.host_gone)
-            self._hosts = {host.name: host for host in found}
+            self._hosts = await self._database.read(self._listing.read, self._settings.host_gone)
             self._read_at = self._clock.seconds()
 
-    def _choose(self, waiting: Sequence[Pending]) -> tuple[list[list[Choice]], list[tuple[Pending, str]]]:
-        """Choices in groups that are claimed together, and those that found nothing, with the words."""
-        choices: list[list[Choice]] = []
-        lost: list[tuple[Pending, str]] = []
+    async def _place(self, groups: Sequence[Sequence[Pending]]) -> int:
+        """Choose and claim, a batch at a time; how many got their hosts."""
+        placed = 0
         rankings: dict[PlacementRequest, Ranking] = {}
-        for group in _together(waiting):
-            before = dict(self._hosts)
-            chosen = [self._choose_one(one, rankings) for one in group]
-            if all(isinstance(one, Choice) for one in chosen):
-                choices.append([one for one in chosen if isinstance(one, Choice)])
-                continue
-            self._hosts = before
-            why = next(one for one in chosen if isinstance(one, str))
-            lost.extend((one, why) for one in group)
-        return choices, lost
+        lost: list[tuple[Pending, str]] = []
+        for batch in _batches(groups, self._settings.batch):
+            choices = [choice for group in batch for choice in self._choose(group, rankings, lost)]
+            if choices:
+                placed += await self._claim(choices)
+        await self._fail(lost)
+        return placed
+
+    def _choose(self, group: Sequence[Pending], rankings: dict[PlacementRequest, Ranking],
+                lost: list[tuple[Pending, str]]) -> list[Choice]:
+        """Hosts for all of a group; or none, and why, in ``lost``."""
+        before: dict[str, Host] = {}
+        choices = []
+        for one in group:
+            chosen = self._choose_one(one, rankings)
+            if isinstance(chosen, str):
+                self._hosts.update(before)
+                lost.extend((each, chosen) for each in group)
+                return []
+            host = self._hosts[chosen.host]
+            before.setdefault(chosen.host, host)
+            self._hosts[chosen.host] = _used(one.request, host)
+            choices.append(chosen)
+        return choices
 
     def _choose_one(self, one: Pending, rankings: dict[PlacementRequest, Ranking]) -> Choice | str:
         """The best host that still has room by what is in memory, or why there is none."""
         key = evolve(one.request, image_properties=_Frozen(one.request.image_properties),
                      extra_specs=_Frozen(one.request.extra_specs))
         for fresh in (False, True):
-            if fresh or key not in rankings:
+            if key not in rankings or (fresh and rankings[key].hosts):
                 rankings[key] = self._rank(one.request)
-            for name in [host.name for host in rankings[key].hosts[:16]]:
-                host = self._hosts[name]
-                if _fits(one.request, host):
-                    self._hosts[name] = _used(one.request, host)
+            for host in rankings[key].hosts[:16]:
+                if _fits(one.request, self._hosts[host.name]):
                     _rotate(rankings, key)
-                    return Choice(pending=one, host=name)
+                    return Choice(pending=one, host=host.name)
         return no_capacity(rankings[key].refusals)
 
     def _rank(self, request: PlacementRequest) -> Ranking:
@@ -180,17 +215,19 @@ class SchedulerService(Service):
                 return ranking
         return self._algorithm.rank(request, everybody)
 
-    async def _claim(self, groups: Iterable[Sequence[Choice]]) -> frozenset[str]:
-        won: frozenset[str] = frozenset()
-        for batch in _batches(groups, self._settings.batch):
-            won |= await self._database.write(placements.claim, batch, self._settings.host_gone)
-        return won
+    async def _claim(self, choices: Sequence[Choice]) -> int:
+        claimed = await self._database.write(placements.claim, choices, self._settings.host_gone)
+        self._placed += len(claimed.won)
+        self._lost += len(choices) - len(claimed.won)
+        if len(claimed.won) + len(claimed.overtaken) < len(choices):
+            self._read_at = float("-inf")  # what we know of hosts was wrong: look at them again
+        return len(claimed.won)
 
     async def _fail(self, lost: Sequence[tuple[Pending, str]]) -> None:
         now = self._clock.seconds()
         late = [(one, why) for one, why in lost if now - one.created_at >= self._settings.deadline]
         if late:
-            await self._database.write(placements.fail, late)
+            self._failed += len(await self._database.write(placements.fail, late))
 
 
 class _Frozen(dict[str, str]):
@@ -218,10 +255,8 @@ def _used(request: PlacementRequest, host: Host) -> Host:
                   used_disk_gib=host.used_disk_gib + request.disk_gib, instances=host.instances + 1)
 
 
-def _whole(waiting: Sequence[Pending], limit: int) -> Sequence[Pending]:
-    """Without the last reservation when the page was full, for it may be cut; unless it is all there is."""
-    if len(waiting) < limit:
-        return waiting
+def _whole(waiting: Sequence[Pending]) -> Sequence[Pending]:
+    """A full page without its last reservation, for it may be cut; unless it is all there is."""
     whole = [one for one in waiting if one.reservation_id != waiting[-1].reservation_id]
     return whole or waiting
 
@@ -235,13 +270,13 @@ def _together(waiting: Sequence[Pending]) -> list[list[Pending]]:
     return list(groups.values())
 
 
-def _batches(groups: Iterable[Sequence[Choice]], size: int) -> Iterable[list[Choice]]:
-    """Groups gathered into batches of about ``size`` choices; a group is never split."""
-    batch: list[Choice] = []
+def _batches(groups: Iterable[Sequence[Pending]], size: int) -> Iterable[list[Sequence[Pending]]]:
+    """Groups gathered into batches of about ``size`` instances; a group is never split."""
+    batch: list[Sequence[Pending]] = []
     for group in groups:
-        if batch and len(batch) + len(group) > size:
+        if batch and sum(map(len, batch)) + len(group) > size:
             yield batch
             batch = []
-        batch.extend(group)
+        batch.append(group)
     if batch:
         yield batch

@@ -9,7 +9,8 @@ looked for. A function that recorded none is not run again, its caller is told t
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, exc, select
@@ -17,9 +18,12 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.sql import Executable
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from stackd import errors
 from stackd.interfaces.clock import Clock
+from stackd.interfaces.measuring import IMeasured
+from stackd.model.figures import Figure
 from stackd.store.engines import is_sqlite, make_engine
 from stackd.store.executors import Executor
 from stackd.store.tables.cloud import events
@@ -105,6 +109,7 @@ class _Work:
         return self.fn(tx, *self.args, **self.kwargs)
 
 
+@implementer(IMeasured)
 class Database:
     """A pool of connections with two ways in: :meth:`read` and :meth:`write`."""
 
@@ -124,10 +129,26 @@ class Database:
         self._wake = wake
         self._finish = finish
         self._patience = patience
+        self._running = 0
+        self._ended: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._again: Counter[str] = Counter()
+
+    def figures(self) -> Iterator[Figure]:
+        """Transactions, how long they took with all their tries, and why they were run again."""
+        yield Figure(name="database_running", words="Transactions under way or waiting.", value=self._running)
+        for kind, count in self._ended.items():
+            yield Figure(name="database_transactions", words="Transactions that ended.", value=count,
+                         labels={"kind": kind}, total=True)
+            yield Figure(name="database_seconds", words="How long they took, from the question to the answer.",
+                         value=self._seconds[kind], labels={"kind": kind}, total=True)
+        for trouble, count in self._again.items():
+            yield Figure(name="database_retries", words="Transactions the database did not take, by the reason.",
+                         value=count, labels={"reason": trouble}, total=True)
 
     async def read(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn`` on a snapshot; it must not write."""
-        result: T = await self._retried(self._readers, self._read, _Work(fn, args, kwargs))
+        result: T = await self._counted("read", self._retried(self._readers, self._read, _Work(fn, args, kwargs)))
         return result
 
     async def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -136,7 +157,8 @@ class Database:
         Beside what ``fn`` raises: ``DatabaseUnavailable``, ``OutcomeUnknown``, ``ConcurrentUpdate``, ``InvalidValue``.
         """
         result: T
-        result, wakes = await self._retried(self._writers, self._write, _Work(fn, args, kwargs))
+        result, wakes = await self._counted(
+            "write", self._retried(self._writers, self._write, _Work(fn, args, kwargs)))
         for address, body in wakes:
             self._wake(address, body)
         return result
@@ -144,6 +166,10 @@ class Database:
     async def alone(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn`` where writing transactions run, without one; on sqlite nothing is written meanwhile."""
         return await self._writers.run(fn, *args, **kwargs)
+
+    async def answer(self) -> None:
+        """Returns when the database has answered a question; raises as :meth:`read` does."""
+        await self.read(lambda tx: tx.execute(select(1)).scalar())
 
     def close(self) -> None:
         """Wait for what runs and close all connections."""
@@ -156,6 +182,16 @@ class Database:
         self.engine.dispose()
         self._reading.dispose()
 
+    async def _counted(self, kind: str, work: Awaitable[T]) -> T:
+        begun = self._clock.seconds()
+        self._running += 1
+        try:
+            return await work
+        finally:
+            self._running -= 1
+            self._ended[kind] += 1
+            self._seconds[kind] += self._clock.seconds() - begun
+
     async def _retried(self, executor: Executor, run: Callable[[_Work], Any], work: _Work) -> Any:
         failed: dict[Trouble, int] = {}
         begun = self._clock.seconds()
@@ -165,6 +201,7 @@ class Database:
             except exc.DBAPIError as error:
                 trouble = trouble_of(error)
                 failed[trouble] = failed.get(trouble, 0) + 1
+                self._again[trouble.value] += 1
                 self._demand_another_try(error, trouble, failed[trouble], self._clock.seconds() - begun)
             # Jitter, so that those who collided do not collide again.
             delay = min(_FIRST_DELAY * 2 ** (failed[trouble] - 1), _LONGEST_DELAY) * (0.5 + random.random())

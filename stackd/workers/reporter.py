@@ -8,6 +8,9 @@ import random
 from collections.abc import Callable
 from typing import TypeAlias
 
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
 from stackd.interfaces.assignments import IAssignments
 from stackd.interfaces.clock import Clock
 from stackd.model.assignments import FloatingReport, InstanceReport, PortReport, Report
@@ -16,7 +19,10 @@ from stackd.workers.settings import WorkerSettings
 
 Word: TypeAlias = InstanceReport | PortReport | FloatingReport
 BATCH = 500
+LAST_WORDS = 5.0
+"""Seconds for which a worker that ends waits for its last report to be taken."""
 _KEY = "report"
+_log = Logger()
 
 
 class Reporter:
@@ -26,6 +32,7 @@ class Reporter:
                  host: str, worker: str, session: Callable[[], int]) -> None:
         """``session`` gives the present session; nothing may be said before there is one."""
         self._assignments = assignments
+        self._clock = clock
         self._host = host
         self._worker = worker
         self._session = session
@@ -44,8 +51,15 @@ class Reporter:
         self._queue.start()
 
     async def stop(self) -> None:
-        """Send no more; waits for a report under way. What was not sent, the next look finds again."""
+        """Send what was said last, unless nobody takes it soon, and then no more; the next look finds it again."""
         await self._queue.stop()
+        while self._words and self._session():
+            try:
+                await Deferred.fromCoroutine(self._round(_KEY)).addTimeout(LAST_WORDS, self._clock)  # type: ignore[arg-type]
+            except Exception as error:
+                _log.warn("{count} observations are not reported before the end: {error}", count=len(self._words),
+                          error=repr(error))
+                return
 
     def say(self, word: Word) -> None:
         """Send this soon; it replaces what was said of the row before."""

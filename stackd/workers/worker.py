@@ -5,18 +5,22 @@ import random
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from stackd import errors
 from stackd.interfaces.assignments import IAssignments
 from stackd.interfaces.bus import IEndpoint, IMessageBus, ISubscription
 from stackd.interfaces.clock import Clock
+from stackd.interfaces.measuring import IMeasured
 from stackd.model.assignments import Assignments, Hello
+from stackd.model.figures import Figure
 from stackd.reconcile.queue import QueueSettings, WorkQueue
 from stackd.workers.assigned import Assigned
 from stackd.workers.reporter import Reporter
 from stackd.workers.settings import WorkerSettings
 
 
+@implementer(IMeasured)
 class HostWorker(Service):
     """One worker of one host; subclasses say what is kept, held and reconciled."""
 
@@ -62,6 +66,21 @@ class HostWorker(Service):
     def endpoint(self) -> IEndpoint:
         """What is served on the bus."""
         raise NotImplementedError
+
+    def figures(self) -> list[Figure]:
+        """The queue of what is reconciled, and what is not told yet."""
+        queue, labels = self.queue, {"worker": self.kind}
+
+        def figure(name: str, words: str, value: float, total: bool = False) -> Figure:
+            return Figure(name=f"reconcile_{name}", words=words, value=value, labels=labels, total=total)
+
+        return [figure("known", "Resources that come round.", len(queue)),
+                figure("waiting", "Resources that could be reconciled but wait for others to end.", queue.waiting),
+                figure("running", "Resources that are reconciled now.", queue.running),
+                figure("runs", "Rounds that ended.", queue.runs, total=True),
+                figure("failures", "Rounds that ended by an error.", queue.failed, total=True),
+                figure("words_waiting", "Observations not reported yet.", self.reporter.waiting),
+                figure("introduced", "Workers whom a conductor has answered.", float(self.assigned.session > 0))]
 
     # --- the service ---
 

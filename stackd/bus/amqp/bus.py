@@ -28,6 +28,8 @@ from stackd.bus.amqp.settings import AmqpSettings, Broker
 from stackd.bus.amqp.topology import Names
 from stackd.bus.amqp.waking import Waking
 from stackd.interfaces.bus import Body, IEndpoint, IMessageBus
+from stackd.interfaces.measuring import IMeasured
+from stackd.model.figures import Figure
 
 _log = Logger()
 
@@ -49,7 +51,7 @@ def admit_all(user: str, address: str, word: str, body: Body) -> None:
     """Everybody may say everything: for a broker that only daemons of the control plane can reach."""
 
 
-@implementer(IMessageBus)
+@implementer(IMessageBus, IMeasured)
 class AmqpBus(Service):
     """One process' connection to the cloud's brokers."""
 
@@ -137,6 +139,17 @@ class AmqpBus(Service):
         return subscription
 
     # --- for the operator ---
+
+    def figures(self) -> list[Figure]:
+        """Whether a broker is reached, and what went over it."""
+        return [
+            Figure(name="bus_connected", words="Whether a broker is reached and takes messages.",
+                   value=float(self.connected)),
+            Figure(name="bus_reports_unconfirmed", words="Reports that no broker has confirmed yet.",
+                   value=self._reporting.unconfirmed),
+            *(Figure(name="bus_messages", words="Messages by direction and kind.", value=count, total=True,
+                     labels={"direction": direction, "kind": kind})
+              for (direction, kind), count in self._connection.traffic.items())]
 
     async def set_aside(self, most: int = 100) -> list[DeadLetter]:
         """The oldest reports that could not be applied; they stay where they are. Raises ``Unavailable`` leaves."""

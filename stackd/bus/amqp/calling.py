@@ -43,6 +43,7 @@ class Calling:
         self._clock = clock
         self._settings = names.settings
         self._asked: dict[str, _Asked] = {}
+        self._traffic = connection.traffic
         topology = Topology(exchanges=names.exchanges(), consumers=(Consumer(queue=REPLIES, received=self._answered),))
         self.outlet = Outlet(connection, lambda server: topology, self._opened, self._lost, self._settings.most_waiting)
 
@@ -78,6 +79,7 @@ class Calling:
 
     def _publish(self, asked: _Asked, content: Content, deadline: float, channel: WireChannel) -> None:
         asked.sent = True
+        self._traffic["sent", "call"] += 1
         # What nobody took by then the broker throws away.
         left = max(1, int((deadline - self._clock.seconds()) * 1000))
         content.properties |= {"expiration": str(left), "user-id": channel.client.user}
@@ -88,6 +90,7 @@ class Calling:
         channel.on_return = self._returned
 
     def _answered(self, channel: WireChannel, message: Message) -> None:
+        self._traffic["received", "reply"] += 1
         asked = self._asked.get(message.content.properties.get("correlation-id", ""))
         if asked is None or asked.answer.called:
             return  # too late
@@ -124,6 +127,7 @@ class Calling:
         except errors.PayloadTooLarge as error:
             content = envelope.content(envelope.dump_failure(error), "reply", self._settings.largest,
                                        correlation_id=correlation_id)
+        self._traffic["sent", "reply"] += 1
         try:
             self.outlet.send(object(), lambda channel: channel.basic_publish(routing_key=to, content=content))
         except (errors.Overloaded, Closed) as error:
@@ -131,5 +135,6 @@ class Calling:
 
     def wake(self, channel: WireChannel, address: str, content: Content) -> None:
         """Publish a wake that goes nowhere when nobody serves."""
+        self._traffic["sent", "wake"] += 1
         content.properties["user-id"] = channel.client.user
         channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.wakes(address), content=content)

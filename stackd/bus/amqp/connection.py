@@ -6,6 +6,7 @@ one of each process.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from itertools import cycle
 from typing import Any
@@ -136,6 +137,8 @@ class AmqpConnection(Service):
                  client_name: str, flow: Callable[[], None]) -> None:
         """``flow`` is called when the broker begins or ceases to take messages."""
         self.clock = reactor
+        self.traffic: Counter[tuple[str, str]] = Counter()
+        """Messages by direction, ``sent`` or ``received``, and kind."""
         self.client: WireClient | None = None
         self._brokers = cycle(brokers)
         self._settings = settings

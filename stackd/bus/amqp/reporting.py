@@ -33,6 +33,7 @@ class Reporting:
         self._clock = clock
         self._settings = names.settings
         self._number = 0
+        self._traffic = connection.traffic
         self._sendings: set[_Sending] = set()
         self._unconfirmed: OrderedDict[int, _Sending] = OrderedDict()
         self.outlet = Outlet(connection, self._topology, self._opened, self._lost, self._settings.most_waiting)
@@ -52,6 +53,11 @@ class Reporting:
             self.outlet.forget(sending)
             if limit.active():
                 limit.cancel()
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many reports no broker has confirmed yet; those that wait for one count as well."""
+        return len(self._sendings)
 
     def stop(self) -> None:
         """Those who still wait are told that nobody knows."""
@@ -74,6 +80,7 @@ class Reporting:
         channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.reports(sending.address),
                               mandatory=True, content=sending.content)
         self._number = number
+        self._traffic["sent", "report"] += 1
         self._unconfirmed[number] = sending
 
     def _confirmed(self, tag: int, multiple: bool, taken: bool) -> None:

@@ -51,6 +51,7 @@ class AmqpSubscription:
         self._idle: Deferred[None] | None = None
         self._stopped = False
         self._pauses: dict[Deferred[None], Any] = {}
+        self._traffic = connection.traffic
         self._wakes: dict[bytes, list[tuple[WireChannel, int]]] = {}
         self._opened: Deferred[None] = Deferred()
         self._lasting = connection.keep(self._topology, self._begin, self._lost)
@@ -123,6 +124,7 @@ class AmqpSubscription:
     # --- wakes ---
 
     def _woken(self, channel: WireChannel, message: Message) -> None:
+        self._traffic["received", "wake"] += 1
         try:
             self._admitted(message, "wake", {})
         except errors.NotAllowed as error:
@@ -154,6 +156,7 @@ class AmqpSubscription:
     # --- reports ---
 
     def _reported(self, channel: WireChannel, message: Message) -> None:
+        self._traffic["received", "report"] += 1
         Deferred.fromCoroutine(self._take_report(channel, message))
 
     async def _take_report(self, channel: WireChannel, message: Message) -> None:
@@ -211,6 +214,7 @@ class AmqpSubscription:
     # --- calls ---
 
     def _called(self, channel: WireChannel, message: Message) -> None:
+        self._traffic["received", "call"] += 1
         Deferred.fromCoroutine(self._take_call(channel, message))
 
     async def _take_call(self, channel: WireChannel, message: Message) -> None:

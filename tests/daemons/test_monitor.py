@@ -1,0 +1,105 @@
+"""The port where a daemon is looked at: every daemon has one where it is configured, and says what it lacks."""
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import pytest_twisted
+import treq
+from twisted.internet.defer import maybeDeferred
+
+from stackd.daemons.prefork_monitor import merged
+from stackd.testing.ports import free_base
+
+DAEMONS = {
+    "api": ("stackd_http_requests", "stackd_database_transactions_total"),
+    "compute": ('stackd_reconcile_known{worker="compute"}', 'stackd_reconcile_introduced{worker="compute"} 0.0'),
+    "conductor": ('stackd_conductor_batches_total{gathered="reports"} 0.0', "stackd_database_running"),
+    "image": ("stackd_http_requests", "process_resident_memory_bytes"),
+    "network": ('stackd_reconcile_runs_total{worker="network"}',),
+    "registry": ("process_cpu_seconds_total",),
+    "scheduler": ("stackd_scheduler_placements_total 0.0", "stackd_scheduler_pending 0.0"),
+}
+ELSEWHERE = """
+driver = "http"
+url = "http://127.0.0.1:9/image"
+auth_url = "http://127.0.0.1:9/identity/v3"
+user = "glance"
+password = "x"
+project = "service"
+"""
+NO_BROKER = """
+[bus]
+driver = "amqp"
+urls = ["amqp://nobody:x@127.0.0.1:9/"]
+"""
+
+
+@asynccontextmanager
+async def running(name: str, folder: Path, more: str = "") -> AsyncIterator[int]:
+    """The daemon; gives the port where it is looked at."""
+    base = free_base()
+    path = folder / "stackd.toml"
+    path.write_text(f"""
+[cloud]
+state = "{folder}"
+[database]
+url = "sqlite:///{folder}/stackd.db"
+[api]
+port_base = {base - 3000}
+[image]
+folder = "{folder}/images"
+{ELSEWHERE if name == "compute" else ""}
+[hosts]
+name = "one"
+[monitor]
+port = {base}
+{more}""")
+    service: Any = importlib.import_module(f"stackd.daemons.{name}").makeService({"config": str(path), "workers": None})
+    service.startService()
+    try:
+        yield base
+    finally:
+        await maybeDeferred(service.stopService)
+
+
+async def look(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body."""
+    response = await treq.get(f"http://127.0.0.1:{port}/{path}", persistent=False, timeout=20)
+    return response.code, await response.content()
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_tells_how_it_is(name: str, tmp_path: Path) -> None:
+    async with running(name, tmp_path) as port:
+        status, body = await look(port, "healthz")
+        assert status == 200, body
+        assert orjson.loads(body)["checks"]["bus"] == "ok"
+        status, text = await look(port, "metrics")
+        assert status == 200
+        for part in DAEMONS[name]:
+            assert part in text.decode()
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_a_broker_a_daemon_is_not_well_but_its_api_answers(tmp_path: Path) -> None:
+    async with running("api", tmp_path, NO_BROKER) as port:
+        status, body = await look(port, "healthz")
+        assert status == 503
+        assert orjson.loads(body)["checks"] == {
+            "begun": "ok", "database": "ok", "bus": "No broker is reached, or it takes no messages."}
+        status, body = await look(port - 3000 + 1, "healthz")
+        assert (status, orjson.loads(body)["checks"]) == (200, {"database": "ok"})
+        assert (await look(port - 3000 + 1, "metrics"))[0] == 404
+        assert b"stackd_bus_connected 0.0" in (await look(port, "metrics"))[1]
+
+
+def test_what_workers_show_stays_apart() -> None:
+    text = '# HELP stackd_done_total Done.\n# TYPE stackd_done_total counter\nstackd_done_total{kind="a"} 3.0\n'
+    assert merged({0: text, 1: text.replace("3.0", "4.0")}).decode().splitlines()[2:] == [
+        'stackd_done_total{kind="a",worker="0"} 3.0', 'stackd_done_total{kind="a",worker="1"} 4.0']
