@@ -138,13 +138,21 @@ def _floating_ips(rows: Rows, worlds: Sequence[World]) -> Iterator[Violation]:
 
 def _groups(rows: Rows, worlds: Sequence[World]) -> Iterator[Violation]:
     rules = {group.id: {rule.id for rule in group.rules} for group in rows.groups}
+    members: dict[str, set[str]] = {}
+    for port in rows.ports:
+        for group in port.groups:
+            members.setdefault(group.id, set()).update(fixed.address for fixed in port.fixed_ips)
     for world in worlds:
-        for port in world.ports.values():
-            for id in port.group_ids:
-                kept = {rule.id for rule in world.groups[id].rules} if id in world.groups else None
-                if kept != rules.get(id):
-                    yield Violation("group-stale", port.id, f"{world.host} has {kept} of group {id}, not "
-                                                            f"{rules.get(id)}")
+        needed = {id for port in world.ports.values() for id in port.group_ids}
+        yield from (Violation("group-missing", id, f"on {world.host}") for id in needed - world.groups.keys())
+        for id, wired in world.groups.items():
+            kept = {rule.id for rule in wired.rules}
+            if kept != rules.get(id):
+                yield Violation("group-stale", id, f"{world.host} has the rules {kept}, not {rules.get(id)}")
+            for remote, addresses in wired.members.items():
+                if set(addresses) != members.get(remote, set()):
+                    yield Violation("members-stale", remote, f"{world.host} knows {sorted(addresses)}, there are "
+                                                             f"{sorted(members.get(remote, set()))}")
 
 
 def _same(kind: str, wanted: Iterable[tuple[str, str]], real: Iterable[tuple[str, str]]) -> Iterator[Violation]:

@@ -133,14 +133,22 @@ class OpenStack:
     # --- groups ---
 
     def make_group(self, name: str) -> str | None:
-        """A security group, or the one that has the name already; its id, None when there was no answer."""
+        """A security group whose members reach each other, or the one that has the name already; its id.
+
+        None when there was no answer.
+        """
         found = self.read(f"/network/v2.0/security-groups?name={name}")
         if found is None:
             return None
         if found["security_groups"]:
             return str(found["security_groups"][0]["id"])
         made = self.ask("POST", "/network/v2.0/security-groups", {"security_group": {"name": name}})
-        return str(orjson.loads(made.body)["security_group"]["id"]) if made.accepted else None
+        if not made.accepted:
+            return None
+        id = str(orjson.loads(made.body)["security_group"]["id"])
+        self.ask("POST", "/network/v2.0/security-group-rules", {"security_group_rule": {
+            "security_group_id": id, "direction": "ingress", "ethertype": "IPv4", "remote_group_id": id}})
+        return id
 
     def permit(self, group: str, port: int) -> Answer:
         """Let a TCP port in."""
