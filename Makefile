@@ -7,7 +7,7 @@ STATE ?= .state
 PYTHON ?= python3
 JOBS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help debian venv lint types unit live test cloud down bench chaos migration news clean
+.PHONY: help debian venv lint types unit live crash test cloud down bench chaos migration news clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -36,6 +36,9 @@ unit: venv  ## The tests that need no machine.
 live: venv  ## The tests on real libvirt, QEMU and kernel networking.
 	@echo "tests: live"
 	@if [ -d tests/live ]; then $(BIN)/python -m pytest tests/live --durations=5 -v; fi
+
+crash: debian venv  ## The crash suite; with BROKER=1 and DB=postgresql or mariadb on servers of its own.
+	@$(BIN)/python -m stackd.testing.crashing --jobs $(JOBS) $(if $(BROKER),--broker) --db "$(DB)" -- $(PYTEST)
 
 test: debian  ## All of it: lint, types, unit and live tests.
 	@$(MAKE) --no-print-directory lint

@@ -50,6 +50,9 @@ class Lines(Protocol):
     def wipe(self) -> None:
         """As when the broker restarts and loses all its queues."""
 
+    def close(self) -> None:
+        """Nothing more is sent."""
+
 
 class MemoryLines:
     """One bus in memory for everybody: time alone moves its messages."""
@@ -69,15 +72,18 @@ class MemoryLines:
         """Everything under way is gone."""
         self.shared.restart()
 
+    def close(self) -> None:
+        """There is nothing to leave behind."""
+
 
 class BrokeredLines:
     """A connection for each life; queues with names of their own, which go when the next cloud is made."""
 
     def __init__(self, url: str, clock: Clock, disturbance: Disturbance | None) -> None:
         """Connects the shared line."""
-        for last in _last:
+        for last in list(_last):
             last.close()
-        _last[:] = [self]
+        _last.append(self)
         self._url = url
         self._clock = clock
         self._disturbance = disturbance
@@ -129,6 +135,7 @@ class BrokeredLines:
         self._made[0].crash()
         self._meter.off()
         self.turn()
+        _last.clear()
 
     def _ask_broker(self, ask: Any) -> None:
         Deferred.fromCoroutine(ask())

@@ -1,7 +1,8 @@
 """Databases for tests: the real SQL layer on sqlite in memory, everything inline on a Clock.
 
 With ``STACKD_TEST_DATABASE=URL`` in the environment the same tests run on that server. Its database must have been
-upgraded, and loses all its rows to each test.
+upgraded, and loses all its rows to each test. Where several processes test side by side, ``{worker}`` in the URL stands
+for the name that pytest-xdist gives to each.
 """
 
 import os
@@ -17,7 +18,8 @@ from stackd.store.executors import InlineExecutor
 from stackd.store.tables.complete import complete_metadata
 
 VARIABLE = "STACKD_TEST_DATABASE"
-_first: list[Database] = []
+FIRST_WORKER = "gw0"
+_first: dict[str, Database] = {}
 
 
 def memory_database(clock: Clock, wake: Wake | None = None,
@@ -26,15 +28,14 @@ def memory_database(clock: Clock, wake: Wake | None = None,
 
     ``wake`` takes (address, body) of each wake after commit; without it they are dropped, which is always allowed.
     """
-    url = os.environ.get(VARIABLE, "")
+    url = os.environ.get(VARIABLE, "").replace("{worker}", os.environ.get("PYTEST_XDIST_WORKER", FIRST_WORKER))
     database = Database(url or "sqlite://", clock, InlineExecutor(), InlineExecutor(), wake or drop, finish)
     if not url:
         complete_metadata().create_all(database.engine)
         return database
     # Tests seldom close what they made, servers count connections, and a new one takes longer than most tests.
-    _first.append(database)
-    database.engine, database._reading = _first[0].engine, _first[0]._reading
-    del _first[1:]
+    first = _first.setdefault(url, database)
+    database.engine, database._reading = first.engine, first._reading
     clear(database.engine)
     return database
 

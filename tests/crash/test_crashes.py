@@ -149,15 +149,13 @@ def settle(cloud: MemoryCloud, watch: settled.Watch) -> None:
         watch.look()
 
 
+@pytest.mark.parametrize("moment", Moment)
 @pytest.mark.parametrize(("name", "daemon"), [
     (name, daemon) for name, scenario in SCENARIOS.items() for daemon in scenario.daemons])
-def test_a_daemon_dies_at_each_of_its_calls(name: str, daemon: str) -> None:
-    scenario = SCENARIOS[name]
-    calls = undisturbed(name).get(daemon, [])
-    for at, what in enumerate(calls):
-        for moment in Moment:
-            saboteur = play(scenario, Blow(daemon, at, moment))
-            assert saboteur.struck, f"{daemon} never came to its call {at}, {what}"
+def test_a_daemon_dies_at_each_of_its_calls(name: str, daemon: str, moment: Moment) -> None:
+    for at, what in enumerate(undisturbed(name).get(daemon, [])):
+        saboteur = play(SCENARIOS[name], Blow(daemon, at, moment))
+        assert saboteur.struck, f"{daemon} never came to its call {at}, {what}"
 
 
 @pytest.mark.parametrize("moment", Moment)
