@@ -277,6 +277,12 @@ class NoMoreAddresses(Conflict):
     remedy = "Release addresses or add a subnet."
 
 
+class SegmentInUse(Conflict):
+    """A VLAN, a tunnel's segment or a physical network that another network has."""
+
+    remedy = "Choose another one, or delete that network."
+
+
 class TokenReused(Conflict):
     """A client token that came before with other parameters."""
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import attrs
 
+from stackd.config.physical import physical_links, vlan_ranges
+
 Check = Callable[[Any], str]
 """Gives what is allowed, in words, when the value is not; empty when it is well."""
 
@@ -73,6 +75,24 @@ def address(value: str) -> str:
 def tunnel(value: str) -> str:
     """An IPv4 address, or nothing."""
     return "" if not value or (not address(value) and ":" not in value) else "an IPv4 address, or empty"
+
+
+def ranges(value: tuple[str, ...]) -> str:
+    """Physical networks, each with a range of VLAN ids or none."""
+    try:
+        vlan_ranges(value)
+    except ValueError as error:
+        return f"NAME:FIRST:LAST or NAME, each name once ({error})"
+    return ""
+
+
+def links(value: tuple[str, ...]) -> str:
+    """Physical networks and the interfaces that lead to them."""
+    try:
+        physical_links(value)
+    except ValueError as error:
+        return f"NAME:INTERFACE, each once ({error})"
+    return ""
 
 
 def url(value: str) -> str:

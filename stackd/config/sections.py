@@ -14,7 +14,9 @@ from stackd.config.keys import (
     distinct,
     filled,
     key,
+    links,
     one_of,
+    ranges,
     section,
     tunnel,
     url,
@@ -126,6 +128,12 @@ class Network:
     snat_range: str = key("100.64.0.0/16", "Routers take their outside addresses from it, the first is the gateway's; "
                           "hosts on one public network need ranges that do not overlap.", cidr)
     step_limit: float = key(60.0, "How long one change of the wiring may take.", at_least(1))
+    physical_networks: tuple[str, ...] = key((), "The physical networks this host is on, and the interface that leads "
+                                             'to each, which nothing else uses: "physnet1:eth1".', links)
+    vlan_ranges: tuple[str, ...] = key((), "Control plane: the physical networks administrators may use, and the VLAN "
+                                       'ids given out there, if any: "physnet1:100:199", "physnet2".', ranges)
+    underlay_mtu: int = key(1500, "Control plane: the largest packet hosts and physical networks carry; new networks "
+                            "in tunnels get 50 bytes less.", between(626, 9050))
 
 
 @frozen(kw_only=True)

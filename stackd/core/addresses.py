@@ -110,6 +110,9 @@ def _associate(tx: Transaction, caller: Caller, id: str, port_id: str, fixed_ip:
     if port.project_id != floating.project_id:
         raise errors.NotFound(kinds.PORT, port_id)
     target = _target(port, fixed_ip)
+    if networks.get(tx, port.network_id).physical_network:
+        raise errors.InvalidValue("port_id", f"port {port_id} is on a physical network, which the cloud does not route "
+                                  "for.", remedy="Name a port on a network without one.")
     if (floating.port_id, floating.fixed_ip) == (port.id, target.address):
         return floating
     if floating.port_id and not allow_reassociation:

@@ -23,6 +23,7 @@ from stackd.core.zones import Zones
 from stackd.interfaces.bus import IMessageBus
 from stackd.interfaces.clock import Clock
 from stackd.interfaces.images import IImages
+from stackd.model.networks import Underlay
 from stackd.store.database import Database
 from stackd.store.executors import Executor
 
@@ -49,12 +50,12 @@ class Cloud:
 
 
 def assemble(database: Database, bus: IMessageBus, images: IImages, identity: Identity, clock: Clock,
-             threads: Executor, zones: Sequence[str], host_gone: float) -> Cloud:
+             threads: Executor, zones: Sequence[str], host_gone: float, underlay: Underlay = Underlay()) -> Cloud:
     """The cloud over these parts; ``threads`` runs what is pure CPU, ``host_gone`` is in seconds."""
     hosts = Hosts(database, zones, host_gone)
     return Cloud(
         identity=identity, instances=Instances(database, bus, Launches(database, images, zones)),
         flavors=Flavors(database), keypairs=KeyPairs(database, clock, threads), images=Images(images),
-        networks=Networks(database), subnets=Subnets(database), ports=Ports(database),
+        networks=Networks(database, underlay), subnets=Subnets(database), ports=Ports(database),
         addresses=FloatingIPs(database), groups=SecurityGroups(database), tags=Tags(database),
         shortids=ShortIds(database, images), hosts=hosts, zones=Zones(hosts), quotas=Quotas(database))

@@ -9,13 +9,12 @@ from stackd.model import kinds
 from stackd.model.callers import ADMIN, MEMBER, READER, Caller
 from stackd.model.ids import new_id
 from stackd.model.network_requests import NetworkChange, NewNetwork
-from stackd.model.networks import Network
-from stackd.rules import policy
+from stackd.model.networks import Network, Underlay
+from stackd.rules import policy, underlays
 from stackd.store import events, quotas
 from stackd.store import networks as store
 from stackd.store.database import Database, Transaction
 
-MTU = 1450
 EXTERNAL_MTU = 1500
 _MTU_BOUNDS = range(576, 9001)
 _ADMINS_ONLY = ("shared", "external", "mtu")
@@ -24,9 +23,10 @@ _ADMINS_ONLY = ("shared", "external", "mtu")
 class Networks:
     """Broadcast domains of projects; EC2 shows them as VPCs."""
 
-    def __init__(self, database: Database) -> None:
-        """Everything is in ``database``."""
+    def __init__(self, database: Database, underlay: Underlay = Underlay()) -> None:
+        """Everything is in ``database``; networks stand on ``underlay``."""
         self._database = database
+        self._underlay = underlay
 
     async def list(self, caller: Caller, ids: tuple[str, ...] | None = None,
                    all_projects: bool = False) -> tuple[Network, ...]:
@@ -40,12 +40,16 @@ class Networks:
         return await self._database.read(seen, caller, id)
 
     async def create(self, caller: Caller, request: NewNetwork) -> Network:
-        """Make a network; raises ``QuotaExceeded``, ``InvalidValue``, ``NotAllowed``."""
+        """Make a network; raises ``QuotaExceeded``, ``InvalidValue``, ``NotAllowed``, ``SegmentInUse``."""
         policy.demand(caller, MEMBER, "create networks")
         if request.shared or request.external or request.mtu is not None:
             policy.demand(caller, ADMIN, "create shared or external networks, or choose an MTU")
-        _check_mtu(request.mtu)
-        return await self._database.write(_create, caller, owner(caller, request.project_id), request)
+        if request.type or request.physical_network is not None or request.segment is not None:
+            policy.demand(caller, ADMIN, "choose what networks stand on")
+        ground = underlays.ground_of(request, self._underlay)
+        _check_mtu(request.mtu, self._most(ground.physical_network))
+        return await self._database.write(_create, caller, owner(caller, request.project_id), request, ground,
+                                          underlays.mtu_of(ground.type, self._underlay))
 
     async def update(self, caller: Caller, id: str, change: NetworkChange) -> Network:
         """Change a network of one's own; raises ``NotFound``, ``NotAllowed``, ``InUse``."""
@@ -53,8 +57,14 @@ class Networks:
         values = given(change)
         if any(name in values for name in _ADMINS_ONLY):
             policy.demand(caller, ADMIN, f"change {', '.join(_ADMINS_ONLY)} of networks")
-        _check_mtu(change.mtu)
+        if change.mtu is not None:
+            network = await self._database.read(seen, caller, id)
+            _check_mtu(change.mtu, self._most(network.physical_network))
         return await self._database.write(_update, caller, id, values)
+
+    def _most(self, physical_network: str) -> int:
+        """The largest MTU allowed: tunnels cut what does not fit, a physical network would drop it."""
+        return self._underlay.mtu if physical_network else _MTU_BOUNDS[-1]
 
     async def delete(self, caller: Caller, id: str) -> None:
         """Delete a network of one's own with its subnets; raises ``NotFound``, ``InUse``."""
@@ -91,18 +101,21 @@ def owned(tx: Transaction, caller: Caller, id: str) -> Network:
     return network
 
 
-def _check_mtu(mtu: int | None) -> None:
-    if mtu is not None and mtu not in _MTU_BOUNDS:
-        raise errors.InvalidValue("mtu", f"{mtu} is not between {_MTU_BOUNDS[0]} and {_MTU_BOUNDS[-1]}.")
+def _check_mtu(mtu: int | None, most: int) -> None:
+    if mtu is not None and not _MTU_BOUNDS[0] <= mtu <= most:
+        raise errors.InvalidValue("mtu", f"{mtu} is not between {_MTU_BOUNDS[0]} and {most}.")
 
 
-def _create(tx: Transaction, caller: Caller, project_id: str, request: NewNetwork) -> Network:
+def _create(tx: Transaction, caller: Caller, project_id: str, request: NewNetwork, ground: underlays.Ground,
+            mtu: int) -> Network:
     limits = quotas.lock(tx, project_id)
     quotas.demand("networks", limits.networks, store.count(tx, project_id), 1)
     network = store.add(tx, Network(
         id=new_id(), project_id=project_id, name=request.name, description=request.description,
         shared=request.shared, external=request.external, admin_state_up=request.admin_state_up,
-        mtu=request.mtu or (EXTERNAL_MTU if request.external else MTU), created_at=tx.now, updated_at=tx.now))
+        type=ground.type, physical_network=ground.physical_network, segment=ground.segment or 0,
+        mtu=request.mtu or (EXTERNAL_MTU if request.external else mtu), created_at=tx.now, updated_at=tx.now),
+        ground.free if ground.segment is None and ground.physical_network else None)
     _record(tx, caller, network, "create")
     return network
 

@@ -9,6 +9,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from stackd import errors
+from stackd.config.physical import physical_links
 from stackd.config.sections import MEMORY_BUS, Config
 from stackd.daemons.hostlock import HostLocks
 from stackd.daemons.metadata import host_service
@@ -99,7 +100,9 @@ def _add_workers(services: HostServices, parts: Parts, place: HostPlace, compute
             "bus": parts.bus, "clock": parts.reactor, "randomness": parts.random,
             "settings": worker_settings(parts.config)}
         driver = network_driver(parts, place, name, services.locks.descriptors) if network else None
-        wiring = NetworkWorker(driver=driver, tunnel_address=tunnel_address(parts.config), **shared) \
+        wiring = NetworkWorker(
+            driver=driver, tunnel_address=tunnel_address(parts.config),
+            physical_networks=tuple(physical_links(parts.config.network.physical_networks)), **shared) \
             if driver is not None else None
         guests = ComputeWorker(hypervisor=hypervisor(parts, place, name), **shared) if compute else None
         if wiring is not None:
@@ -138,11 +141,13 @@ def network_driver(parts: Parts, place: HostPlace, name: str, inherited: tuple[i
     section = parts.config.network
     if section.driver == FAKE:
         return loading.make("stackd.networks", section.driver, INetworkDriver,
-                            folder=fake_folder(parts.config, place, name))
+                            folder=fake_folder(parts.config, place, name),
+                            physical_networks=tuple(physical_links(section.physical_networks)))
     from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 
     options = LinuxBridgeOptions(state=place.folder / "network", netns=place.netns,
                                  public_bridge=place.public_bridge, snat_range=section.snat_range,
                                  tunnel_address=section.tunnel_address, inherited=inherited,
+                                 physical_links=physical_links(section.physical_networks),
                                  floating_ranges=(parts.config.cloud.external_cidr,))
     return loading.make("stackd.networks", section.driver, INetworkDriver, parts.reactor, options)

@@ -25,7 +25,7 @@ from stackd.core.identity_passwords import password_hasher
 from stackd.daemons.health import WITHIN, Patient
 from stackd.daemons.metrics import Metrics
 from stackd.daemons.secretfiles import kept
-from stackd.daemons.seeding import new_project
+from stackd.daemons.seeding import new_project, underlay
 from stackd.drivers import loading
 from stackd.imageservice.content import Content
 from stackd.imageservice.registry import Registry
@@ -162,7 +162,7 @@ class Parts:
     def core(self) -> Cloud:
         """All use cases."""
         return assemble(self.database, self.bus, self.images, self.identity, self.reactor, self.threads,
-                        self.config.cloud.zones, self.config.hosts.gone)
+                        self.config.cloud.zones, self.config.hosts.gone, underlay(self.config))
 
     @cached_property
     def metadata_secret(self) -> bytes:

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from stackd.config.physical import vlan_ranges
 from stackd.config.sections import LOCAL_IMAGES, Config
 from stackd.core import flavors
 from stackd.imageservice.seeding import TINY, Seeding
 from stackd.model.callers import ADMIN, Caller
 from stackd.model.identities import Project, Tenancy
+from stackd.model.networks import NetworkType, Underlay
 from stackd.model.quotas import QuotaSet
+from stackd.rules import underlays
 from stackd.store import defaults, quotas
 from stackd.store.database import Transaction
 
@@ -21,9 +24,15 @@ def new_project(config: Config) -> Callable[[Transaction, Project], None]:
 
     def seed(tx: Transaction, project: Project) -> None:
         set_quotas(tx, project, config.quotas)
-        defaults.new_project(tx, project, config.cloud.zones, config.cloud.default_network_cidr)
+        defaults.new_project(tx, project, config.cloud.zones, config.cloud.default_network_cidr,
+                             underlays.mtu_of(NetworkType.VXLAN, underlay(config)))
 
     return seed
+
+
+def underlay(config: Config) -> Underlay:
+    """What networks stand on."""
+    return Underlay(mtu=config.network.underlay_mtu, vlans=vlan_ranges(config.network.vlan_ranges))
 
 
 def set_quotas(tx: Transaction, project: Project, limits: QuotaSet) -> None:

@@ -14,7 +14,7 @@ class Hello:
     """A worker's first words: who it is and what its host can carry (compute workers only).
 
     ``tunnel_address`` (network workers only) is where other hosts send the packets of tenant networks; empty means
-    that networks end at this host.
+    that networks end at this host. ``physical_networks`` (likewise) are the names of those the host is on.
     """
 
     host: str
@@ -23,6 +23,7 @@ class Hello:
     zone: str = ""
     capacity: HostCapacity | None = None
     tunnel_address: str = ""
+    physical_networks: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

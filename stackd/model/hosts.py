@@ -45,6 +45,8 @@ class Host:
     used_memory_mib: int = 0
     used_disk_gib: int = 0
     instances: int = 0
+    physical_networks: tuple[str, ...] = ()
+    """Names of the physical networks it is on."""
     last_seen: float = 0.0
     silent: tuple[str, ...] = WORKERS
     """Those of its workers that were not heard of lately."""

@@ -6,12 +6,15 @@ In the ``New...`` records ``project_id`` None means the caller's own project; on
 
 from attrs import field, frozen
 
-from stackd.model.networks import AddressPool
+from stackd.model.networks import AddressPool, NetworkType
 
 
 @frozen(kw_only=True)
 class NewNetwork:
-    """A network to be made; ``mtu`` None takes the cloud's own."""
+    """A network to be made; ``mtu`` None takes the cloud's own.
+
+    ``type``, ``physical_network`` and ``segment`` are for administrators; ``segment`` None takes a free one.
+    """
 
     name: str = ""
     description: str = ""
@@ -19,6 +22,9 @@ class NewNetwork:
     external: bool = False
     admin_state_up: bool = True
     mtu: int | None = None
+    type: NetworkType | None = None
+    physical_network: str | None = None
+    segment: int | None = None
     project_id: str | None = None
 
 

@@ -1,10 +1,13 @@
 """Networks, subnets and ports."""
 
+from collections.abc import Mapping
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from stackd.model.faults import Fault
+
+VLAN_IDS = range(1, 4095)
 
 
 class PortDesired(Enum):
@@ -22,12 +25,36 @@ class WiringState(Enum):
     WIRED = "wired"
 
 
+class NetworkType(Enum):
+    """How the packets of a network travel between hosts."""
+
+    VXLAN = "vxlan"
+    """In tunnels; every tenant network."""
+    VLAN = "vlan"
+    """On a physical network, tagged (802.1Q)."""
+    FLAT = "flat"
+    """On a physical network as they are."""
+
+
+@frozen(kw_only=True)
+class Underlay:
+    """What the cloud's networks are made on, as configured.
+
+    ``mtu`` is the largest packet hosts and physical networks carry. ``vlans`` maps each physical network
+    administrators may use to the range of VLAN ids the cloud gives out there; (0, 0) where it gives out none.
+    """
+
+    mtu: int = 1500
+    vlans: Mapping[str, tuple[int, int]] = field(factory=dict)
+
+
 @frozen(kw_only=True)
 class Network:
     """A broadcast domain of a project; EC2 shows tenant networks as VPCs.
 
-    ``segment`` is the VXLAN network id (24 bits) or 0 for an external network; ``is_default`` marks the one
-    launches use when nothing is said. ``external`` networks carry floating addresses and belong to admins.
+    ``segment`` is the VXLAN network id (24 bits), the VLAN id, or 0 for flat and external networks. ``is_default``
+    marks the one launches use when nothing is said. ``external`` networks carry floating addresses and belong to
+    admins. VLAN and flat networks are on a ``physical_network``, whose own router is their gateway.
     """
 
     id: str
@@ -38,6 +65,8 @@ class Network:
     is_default: bool = False
     admin_state_up: bool = True
     mtu: int = 1450
+    type: NetworkType = NetworkType.VXLAN
+    physical_network: str = ""
     segment: int = 0
     description: str = ""
     generation: int = 1

@@ -19,6 +19,8 @@ class PlacementRequest:
     project_id: str = ""
     image_properties: Mapping[str, str] = field(factory=dict)
     extra_specs: Mapping[str, str] = field(factory=dict)
+    physical_networks: tuple[str, ...] = ()
+    """Those its ports are on, in order."""
 
 
 @frozen(kw_only=True)

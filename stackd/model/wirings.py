@@ -13,7 +13,8 @@ class NetworkWiring:
     """A network this host takes part in: a bridge, DHCP and router advertisement for its subnets, SNAT.
 
     ``peers`` are the tunnel addresses of the other hosts that take part, in order; ``segment`` is what tells the
-    network's packets from others' in a tunnel.
+    network's packets from others' in a tunnel. A network on a ``physical_network`` has neither: its packets are
+    tagged with ``vlan``, or not at all where that is 0, and its gateway is the physical network's own router.
     """
 
     id: str
@@ -21,6 +22,8 @@ class NetworkWiring:
     bridge: str
     mtu: int
     segment: int = 0
+    physical_network: str = ""
+    vlan: int = 0
     subnets: tuple[Subnet, ...] = ()
     peers: tuple[str, ...] = ()
 

@@ -21,10 +21,11 @@ NETWORK = "default"
 EXTERNAL = "public"
 
 
-def new_project(tx: Transaction, project: Project, zones: Sequence[str], default_cidr: str) -> Network:
+def new_project(tx: Transaction, project: Project, zones: Sequence[str], default_cidr: str,
+                mtu: int = 1450) -> Network:
     """Give a project its ``default`` group, and a default network with one subnet per zone out of ``default_cidr``."""
     default_group(tx, project.id)
-    network = networks.add(tx, Network(id=new_id(), project_id=project.id, name=NETWORK, is_default=True,
+    network = networks.add(tx, Network(id=new_id(), project_id=project.id, name=NETWORK, is_default=True, mtu=mtu,
                                        created_at=tx.now, updated_at=tx.now))
     subnets.add(tx, [_subnet(tx, network, f"{NETWORK}-{zone}", cidr, zone)
                      for zone, cidr in zip(zones, addressing.slices(default_cidr, len(zones)), strict=True)])

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, Text, func, insert, select, type_coerce, update
 
 from stackd import errors
 from stackd.model import kinds, wire
@@ -13,8 +13,9 @@ from stackd.model.assignments import Hello
 from stackd.model.hosts import COMPUTE, NETWORK, WORKERS, Host, HostCapacity, WorkerContact
 from stackd.model.ids import new_id
 from stackd.store import overlays
-from stackd.store.chunks import chunks
+from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
+from stackd.store.tables.base import Json
 from stackd.store.tables.cloud import cloud, contacts, hosts
 from stackd.store.tables.instances import instances
 
@@ -49,6 +50,8 @@ def hello(tx: Transaction, said: Hello, ratios: Mapping[str, float]) -> int:
         _keep_capacity(tx, said, HostCapacity(vcpus=0, memory_mib=0, disk_gib=0), False, ratios)
     if said.worker == NETWORK:
         _keep_tunnel_address(tx, said)
+        tx.execute(update(hosts).where(hosts.c.name == said.host).values(
+            physical_networks=list(said.physical_networks) or None))
     mine = (contacts.c.host == said.host, contacts.c.worker == said.worker)
     # Raised before it is read: two who say hello at once get two sessions.
     raised = tx.execute(update(contacts).where(*mine).values(session=contacts.c.session + 1, last_seen=tx.now))
@@ -95,12 +98,44 @@ def seen(tx: Transaction, fetched: Iterable[tuple[str, str]]) -> None:
 _LISTED = select(hosts, *(known.c.last_seen.label(f"{worker}_seen") for worker, known in _CONTACTS.items()))
 for _worker, _known in _CONTACTS.items():
     _LISTED = _LISTED.outerjoin(_known, (_known.c.host == hosts.c.name) & (_known.c.worker == _worker))
+# Values as they are stored: to parse them costs more than to read them.
+_STANDING = _LISTED.with_only_columns(
+    hosts.c.name, *(type_coerce(column, Text) if isinstance(column.type, Json) else column
+                    for column in hosts.c if column.name not in ("name", "version")),
+    *(known.c.last_seen for known in _CONTACTS.values()))
 
 
 def listed(tx: Transaction, host_gone: float) -> tuple[Host, ...]:
     """All hosts by name; workers not heard of within ``host_gone`` seconds are silent."""
-    return tuple(_record(row, tx.now, host_gone, {worker: getattr(row, f"{worker}_seen") or 0.0 for worker in WORKERS})
-                 for row in tx.execute(_LISTED.order_by(hosts.c.name)))
+    return tuple(_records(tx, host_gone, _LISTED.order_by(hosts.c.name)))
+
+
+def _records(tx: Transaction, host_gone: float, chosen: Any) -> list[Host]:
+    return [_record(row, tx.now, host_gone, {worker: getattr(row, f"{worker}_seen") or 0.0 for worker in WORKERS})
+            for row in tx.execute(chosen)]
+
+
+class Listing:
+    """All hosts as read last: records of those that did not change since are used again, for a reader that asks often.
+
+    Last contacts are not looked at, but for whether a worker is silent.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was read yet."""
+        self._rows: dict[str, tuple[Any, ...]] = {}
+        self._records: dict[str, Host] = {}
+
+    def read(self, tx: Transaction, host_gone: float) -> dict[str, Host]:
+        """Hosts by name, as :func:`listed` has them."""
+        since = tx.now - host_gone
+        rows = {row[0]: (*row[:-2], (row[-2] or 0.0) < since, (row[-1] or 0.0) < since)
+                for row in tx.execute(_STANDING)}
+        changed = [name for name, row in rows.items() if self._rows.get(name) != row]
+        fresh = gathered(changed, lambda some: _records(tx, host_gone, _LISTED.where(hosts.c.name.in_(some))))
+        known = self._records | {host.name: host for host in fresh}
+        self._rows, self._records = rows, {name: known[name] for name in rows}
+        return dict(self._records)
 
 
 def locked(tx: Transaction, names: Sequence[str], host_gone: float) -> dict[str, Host]:
@@ -128,7 +163,7 @@ def _record(row: Row[Any], now: float, host_gone: float, seen: Mapping[str, floa
         id=row.id, name=row.name, zone=row.zone, enabled=row.enabled, disabled_reason=row.disabled_reason,
         capacity=wire.load(HostCapacity, stored), vcpus=row.vcpus, memory_mib=row.memory_mib, disk_gib=row.disk_gib,
         used_vcpus=row.used_vcpus, used_memory_mib=row.used_memory_mib, used_disk_gib=row.used_disk_gib,
-        instances=row.instances, last_seen=seen.get(COMPUTE, 0.0),
+        instances=row.instances, physical_networks=tuple(row.physical_networks or ()), last_seen=seen.get(COMPUTE, 0.0),
         silent=tuple(worker for worker in WORKERS if now - seen.get(worker, 0.0) > host_gone))
 
 

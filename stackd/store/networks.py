@@ -8,14 +8,15 @@ from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, upd
 
 from stackd import errors
 from stackd.model import kinds
-from stackd.model.networks import Network, PortDesired
+from stackd.model.networks import Network, NetworkType, PortDesired
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
 from stackd.store.holding import hold
 from stackd.store.tables.networks import floating_ips, networks, ports, subnets
 
 LARGEST_SEGMENT = 2**24 - 1
-_COLUMNS = [column for column in networks.c if column.name not in ("segment", "deleted", "short_id")]
+_COMPUTED = ("segment", "type", "physical_network", "vlan", "deleted", "short_id")
+_COLUMNS = [column for column in networks.c if column.name not in _COMPUTED]
 _ALIVE = networks.c.deleted.is_(False)
 
 
@@ -48,12 +49,14 @@ def get(tx: Transaction, id: str) -> Network:
     return found[0]
 
 
-def add(tx: Transaction, network: Network) -> Network:
-    """Insert a network; one that is not external gets its segment here."""
-    segment = None if network.external else _free_segment(tx, network.id)
+def add(tx: Transaction, network: Network, free_vlans: tuple[int, int] | None = None) -> Network:
+    """Insert a network with its segment, or a free one where that is 0 and it is neither external nor flat.
+
+    VLAN ids are taken out of ``free_vlans``. Raises ``InUse``.
+    """
     columns = {column.name for column in _COLUMNS}
     row = {name: value for name, value in asdict(network, recurse=False).items() if name in columns}
-    tx.execute(insert(networks).values(segment=segment, **row))
+    tx.execute(insert(networks).values(type=network.type.value, **_ground(tx, network, free_vlans), **row))
     return get(tx, network.id)
 
 
@@ -126,6 +129,54 @@ def of_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Network]:
         ids, lambda some: _records(tx, select(networks).where(networks.c.id.in_(some))))}
 
 
+def physical_of_devices(tx: Transaction, device_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The physical networks the ports of devices are on, for those that are on any."""
+    on_any = networks.c.physical_network.is_not(None)
+    # Most clouds have none, and the scheduler asks often.
+    if not device_ids or tx.execute(select(networks.c.id).where(on_any).limit(1)).scalar() is None:
+        return {}
+    chosen = (select(ports.c.device_id, networks.c.physical_network).distinct()
+              .join(networks, networks.c.id == ports.c.network_id).where(on_any)
+              .order_by(networks.c.physical_network))
+    found: dict[str, list[str]] = {}
+    for device_id, name in gathered(device_ids, lambda some: tx.execute(
+            chosen.where(ports.c.device_id.in_(some))).all()):
+        found.setdefault(device_id, []).append(name)
+    return {device_id: tuple(names) for device_id, names in found.items()}
+
+
+def _ground(tx: Transaction, network: Network, free_vlans: tuple[int, int] | None) -> dict[str, Any]:
+    """The columns that say what a network stands on."""
+    if network.external:
+        return {}
+    if network.type is NetworkType.VXLAN:
+        if network.segment:
+            _demand_unused(tx, networks.c.segment == network.segment, f"segment {network.segment}")
+        return {"segment": network.segment or _free_segment(tx, network.id)}
+    name, vlan = network.physical_network, network.segment
+    if free_vlans is not None:
+        vlan = _free_vlan(tx, name, free_vlans)
+    on_it = (networks.c.physical_network == name) & (networks.c.vlan == vlan)
+    _demand_unused(tx, on_it, f"VLAN {vlan} of physical network {name}" if vlan else f"physical network {name}, flat")
+    return {"physical_network": name, "vlan": vlan}
+
+
+def _demand_unused(tx: Transaction, chosen: Any, what: str) -> None:
+    id = tx.execute(select(networks.c.id).where(chosen)).scalar()
+    if id is not None:
+        raise errors.SegmentInUse(f"Network {id} has {what}.")
+
+
+def _free_vlan(tx: Transaction, physical_network: str, free: tuple[int, int]) -> int:
+    taken = set(tx.execute(select(networks.c.vlan).where(networks.c.physical_network == physical_network)).scalars())
+    first, last = free
+    for vlan in range(first, last + 1):
+        if vlan not in taken:
+            return vlan
+    raise errors.SegmentInUse(f"All VLANs {first} to {last} of physical network {physical_network} are used.",
+                          remedy="Delete networks, or widen vlan_ranges.")
+
+
 def _free_segment(tx: Transaction, id: str) -> int:
     # The id is random already; the look aside is for the rare clash.
     start = 1 + int(id[-6:], 16) % (LARGEST_SEGMENT - 256)
@@ -145,5 +196,6 @@ def _records(tx: Transaction, statement: Any) -> tuple[Network, ...]:
 
 
 def _record(row: Row[Any], subnet_ids: list[str]) -> Network:
-    return Network(segment=row.segment or 0, subnet_ids=tuple(subnet_ids),
+    return Network(segment=row.segment or row.vlan or 0, type=NetworkType(row.type), subnet_ids=tuple(subnet_ids),
+                   physical_network=row.physical_network or "",
                    **{column.name: getattr(row, column.name) for column in _COLUMNS})

@@ -143,8 +143,10 @@ def _seen_from(host: str, net: NetworkWiring, peers: Mapping[str, str]) -> Netwo
 
 
 def _network_wiring(network: Network, of_network: Sequence[Subnet]) -> NetworkWiring:
+    on_cable = bool(network.physical_network)
     return NetworkWiring(id=network.id, generation=network.generation, bridge=bridge_name(network.id),
-                         mtu=network.mtu, segment=network.segment, subnets=tuple(of_network))
+                         mtu=network.mtu, segment=0 if on_cable else network.segment, subnets=tuple(of_network),
+                         physical_network=network.physical_network, vlan=network.segment if on_cable else 0)
 
 
 def _plain(rule: SecurityGroupRule) -> SecurityGroupRule:

@@ -6,6 +6,7 @@ There is one key for the whole host, so whatever came together is applied togeth
 is answered whether or not a compute worker runs.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -54,12 +55,17 @@ class NetworkWorker(HostWorker):
 
     kind = "network"
 
-    def __init__(self, *, driver: INetworkDriver, tunnel_address: str = "", **shared: Any) -> None:
-        """``tunnel_address`` is the one the driver uses; ``shared`` are the arguments of :class:`HostWorker`."""
+    def __init__(self, *, driver: INetworkDriver, tunnel_address: str = "", physical_networks: Sequence[str] = (),
+                 **shared: Any) -> None:
+        """``tunnel_address`` and ``physical_networks`` are those the driver has.
+
+        ``shared`` are the arguments of :class:`HostWorker`.
+        """
         super().__init__(**shared)
         self.driver = driver
         """The host's; the metadata service listens in its routers."""
         self._tunnel_address = tunnel_address
+        self._physical_networks = tuple(physical_networks)
         self._ports: dict[str, PortAssignment] = {}
         self._networks: dict[str, NetworkWiring] = {}
         self._floating_ips: dict[str, FloatingAssignment] = {}
@@ -83,7 +89,8 @@ class NetworkWorker(HostWorker):
 
     async def introduction(self) -> Hello:
         """Who this worker is, and where its host's networks are reached."""
-        return evolve(await super().introduction(), tunnel_address=self._tunnel_address)
+        return evolve(await super().introduction(), tunnel_address=self._tunnel_address,
+                      physical_networks=self._physical_networks)
 
     async def held(self) -> tuple[str, ...]:
         """Every port wired on the host."""

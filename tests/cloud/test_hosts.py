@@ -7,7 +7,9 @@ import pytest
 from stackd import errors
 from stackd.core.explain import Explain
 from stackd.model.faults import Steady
-from stackd.model.instances import Instance, LaunchRequest
+from stackd.model.instances import Instance, LaunchRequest, NetworkRequest
+from stackd.model.network_requests import NewNetwork, NewSubnet
+from stackd.model.networks import NetworkType, Underlay
 from stackd.testing.cloud import MemoryCloud
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
@@ -21,9 +23,11 @@ def cloud() -> MemoryCloud:
     return MemoryCloud().start()
 
 
-def launched(cloud: MemoryCloud, name: str = "web", user_data: bytes | None = None) -> str:
-    """The id of a new instance; it does not run yet."""
-    request = LaunchRequest(image_id=cloud.image.id, flavor_id="t2.nano", name=name, user_data=user_data)
+def launched(cloud: MemoryCloud, user_data: bytes | None = None, network_id: str | None = None) -> str:
+    """The id of a new instance, on its project's default network unless one is named; it does not run yet."""
+    networks = (NetworkRequest(network_id=network_id),) if network_id else None
+    request = LaunchRequest(image_id=cloud.image.id, flavor_id="t2.nano", name="web", user_data=user_data,
+                            networks=networks)
     return cloud.run(cloud.core.instances.launch(cloud.caller, request)).instances[0].instance.id
 
 
@@ -144,3 +148,43 @@ def test_a_host_that_comes_back_goes_on_where_it_was(cloud: MemoryCloud, worker:
     assert len(wired) == len(set(wired)) == 2
     again = launched(cloud)
     cloud.until(lambda: steady(cloud, again) is Steady.ACTIVE)
+
+
+def test_a_guest_goes_where_its_physical_network_is() -> None:
+    """Also two on different hosts reach each other there; a launch that finds no such host says so."""
+    cloud = MemoryCloud(hosts=4, underlay=Underlay(vlans={"blue": (100, 199), "red": (0, 0)}))
+    for host in cloud.hosts[2:]:
+        host.wiring.physical_networks = ("blue",)
+    cloud.start()
+    on_blue, on_red = (made_on(cloud, NewNetwork(name=name, type=type, physical_network=name, shared=True))
+                       for name, type in (("blue", NetworkType.VLAN), ("red", NetworkType.FLAT)))
+    ids = [launched(cloud, network_id=on_blue) for _ in range(4)]
+    cloud.until(lambda: all(steady(cloud, id) is Steady.ACTIVE for id in ids))
+    assert {cloud.row(id).host for id in ids} == {"host-3", "host-4"}
+    third, fourth = (cloud.host(name).wiring for name in ("host-3", "host-4"))
+    assert third.reaches(next(iter(third.ports)), fourth, next(iter(fourth.ports)))
+    assert [one.vlan for one in third.networks.values()] == [100]
+    lost = launched(cloud, network_id=on_red)
+    cloud.until(lambda: cloud.row(lost).fault is not None, 120)
+    fault = cloud.row(lost).fault
+    assert fault is not None and "is not on physical network red" in fault.message
+
+
+def test_a_host_that_lost_its_physical_network_says_so(cloud: MemoryCloud) -> None:
+    """A port that cannot be wired there is the instance's fault."""
+    cloud = MemoryCloud(hosts=1, underlay=Underlay(vlans={"blue": (100, 199)}))
+    cloud.hosts[0].wiring.physical_networks = ("blue",)
+    cloud.start()
+    network = made_on(cloud, NewNetwork(name="blue", type=NetworkType.VLAN, physical_network="blue", shared=True))
+    cloud.hosts[0].wiring.physical_networks = ()
+    id = launched(cloud, network_id=network)
+    cloud.until(lambda: cloud.row(id).fault is not None, 120)
+    fault = cloud.row(id).fault
+    assert fault is not None and "not on physical network blue" in fault.message
+
+
+def made_on(cloud: MemoryCloud, wanted: NewNetwork) -> str:
+    """The id of an administrator's new network with a subnet."""
+    network = cloud.run(cloud.core.networks.create(cloud.admin, wanted))
+    cloud.run(cloud.core.subnets.create(cloud.admin, NewSubnet(network_id=network.id, cidr="10.7.0.0/24")))
+    return network.id

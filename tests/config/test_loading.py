@@ -66,6 +66,10 @@ def test_all_errors_are_told_at_once() -> None:
     ("[api]\nport_base = 1.5", "api.port_base = 1.5: must be a whole number"),
     ("[api]\nhost = 'localhost'", "api.host = 'localhost': must be an IP address"),
     ("[quotas]\ncores = -2", "quotas.cores = -2: must be -1 or more"),
+    ("[network]\nvlan_ranges = ['a:100:99']", "network.vlan_ranges = ['a:100:99']: must be NAME:FIRST:LAST or NAME, "
+     "each name once ('a:100:99' is no range within 1 to 4094)"),
+    ("[network]\nphysical_networks = ['a:eth1', 'b:eth1']", "network.physical_networks = ['a:eth1', 'b:eth1']: must be "
+     "NAME:INTERFACE, each once ('b:eth1' is none, or says again what another one says)"),
     ("[compute]\nvirt_type = 'xen'", "compute.virt_type = 'xen': must be one of auto, kvm, qemu"),
     ("[database]\nurl = 'stackd.db'",
      "database.url = 'stackd.db': must be a URL such as sqlite:////var/lib/stackd/stackd.db"),

@@ -1,12 +1,14 @@
 """Floating addresses as users take, lead and release them."""
 
 import pytest
+from sqlalchemy import update
 
 from stackd import errors
 from stackd.core.addresses import FloatingIPs
 from stackd.model.callers import ADMIN
 from stackd.model.quotas import QuotaSet
 from stackd.store import events, quotas
+from stackd.store.tables.networks import networks as table
 from stackd.testing.projects import Cloud, caller, finish
 
 
@@ -122,3 +124,13 @@ def test_the_quota_counts_addresses(cloud, addresses, project):
         finish(addresses.allocate(caller(project)))
     finish(addresses.release(caller(project), made.id))
     assert finish(addresses.allocate(caller(project))).id != made.id
+
+
+def test_an_address_does_not_lead_to_a_physical_network(cloud, addresses, project):
+    made = finish(addresses.allocate(caller(project)))
+    network = cloud.default_network(project)
+    port = cloud.instance_port(project)
+    with cloud.database.engine.begin() as connection:
+        connection.execute(update(table).where(table.c.id == network.id).values(physical_network="blue", vlan=0))
+    with pytest.raises(errors.InvalidValue, match="physical network"):
+        finish(addresses.associate(caller(project), made.id, port.id))

@@ -9,7 +9,7 @@ from stackd.model import kinds
 from stackd.model.assignments import PortReport
 from stackd.model.callers import ADMIN, READER
 from stackd.model.network_requests import NetworkChange, NewNetwork, NewSubnet
-from stackd.model.networks import WiringState
+from stackd.model.networks import NetworkType, Underlay, WiringState
 from stackd.model.quotas import QuotaSet
 from stackd.store import events, ports, quotas
 from stackd.testing.projects import Cloud, caller, finish
@@ -45,6 +45,66 @@ def test_each_network_has_a_segment_of_its_own(cloud, networks):
     segments = {finish(networks.create(me, NewNetwork())).segment for _ in range(20)}
     assert len(segments) == 20
     assert all(0 < segment < 2**24 for segment in segments)
+
+
+UNDERLAY = Underlay(mtu=9000, vlans={"blue": (100, 102), "red": (0, 0)})
+VLAN, FLAT, VXLAN = NetworkType.VLAN, NetworkType.FLAT, NetworkType.VXLAN
+
+
+def grounded(cloud, **wanted):
+    """A network of an administrator on this ground."""
+    admin = caller(cloud.project("admin"), ADMIN)
+    return finish(Networks(cloud.database, UNDERLAY).create(admin, NewNetwork(**wanted)))
+
+
+def test_vlans_are_given_out_until_none_is_left_and_again_when_one_is_free(cloud):
+    made = [grounded(cloud, type=VLAN, physical_network="blue") for _ in range(3)]
+    assert [(one.segment, one.type, one.physical_network) for one in made] == [
+        (100, VLAN, "blue"), (101, VLAN, "blue"), (102, VLAN, "blue")]
+    with pytest.raises(errors.SegmentInUse, match="All VLANs 100 to 102"):
+        grounded(cloud, type=VLAN, physical_network="blue")
+    assert grounded(cloud, type=VLAN, physical_network="blue", segment=7).segment == 7
+    finish(Networks(cloud.database).delete(caller(cloud.project("other"), ADMIN), made[1].id))
+    assert grounded(cloud, type=VLAN, physical_network="blue").segment == 101
+    assert grounded(cloud, type=VLAN, physical_network="red", segment=101).segment == 101
+
+
+def test_a_vlan_or_an_interface_has_one_network(cloud):
+    assert grounded(cloud, type=FLAT, physical_network="blue").segment == 0
+    grounded(cloud, type=FLAT, physical_network="red")
+    grounded(cloud, type=VLAN, physical_network="red", segment=5)
+    grounded(cloud, type=VXLAN, segment=5)
+    for wanted in ({"type": FLAT, "physical_network": "red"}, {"type": VXLAN, "segment": 5},
+                   {"type": VLAN, "physical_network": "red", "segment": 5}):
+        with pytest.raises(errors.SegmentInUse):
+            grounded(cloud, **wanted)
+
+
+@pytest.mark.parametrize("wanted", [
+    {"type": VLAN}, {"type": VLAN, "physical_network": "green"}, {"type": VLAN, "physical_network": "red"},
+    {"type": VLAN, "physical_network": "red", "segment": 4095}, {"type": VLAN, "physical_network": "red", "segment": 0},
+    {"type": FLAT, "physical_network": "red", "segment": 5}, {"type": FLAT}, {"physical_network": "red"},
+    {"segment": 2**24}, {"type": VXLAN, "segment": -1}, {"type": FLAT, "physical_network": "red", "external": True},
+    {"type": FLAT, "physical_network": "red", "mtu": 9001}])
+def test_a_ground_that_cannot_be_is_refused(cloud, wanted):
+    with pytest.raises(errors.BadRequest):
+        grounded(cloud, **wanted)
+
+
+def test_the_ground_is_for_administrators(cloud):
+    me = caller(cloud.project())
+    for wanted in ({"type": VXLAN}, {"physical_network": "red"}, {"segment": 5}):
+        with pytest.raises(errors.NotAllowed):
+            finish(Networks(cloud.database, UNDERLAY).create(me, NewNetwork(**wanted)))
+
+
+def test_packets_are_as_large_as_the_ground_carries(cloud):
+    assert grounded(cloud).mtu == 8950
+    on_blue = grounded(cloud, type=VLAN, physical_network="blue")
+    assert on_blue.mtu == 9000
+    admin = caller(cloud.project("boss"), ADMIN)
+    with pytest.raises(errors.InvalidValue, match="not between 576 and 1500"):
+        finish(Networks(cloud.database).update(admin, on_blue.id, NetworkChange(mtu=9000)))
 
 
 @pytest.mark.parametrize("use", [

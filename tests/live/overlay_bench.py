@@ -14,7 +14,7 @@ from stackd.drivers.networks.linuxbridge.driver import LinuxBridge
 from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 from stackd.model.wirings import GroupWiring, NetworkWiring, PortWiring, WiringChange
 from stackd.testing.lab.fabric import UNDERLAY_LINK, Fabric, LabHost
-from tests.live.network_bench import Guest, leftovers, run
+from tests.live.plugging import Guest, leftovers, run
 
 
 class OverlayHost:

@@ -7,7 +7,7 @@ from secrets import token_hex
 import pytest
 
 from stackd.drivers.networks.hostnet import HostNetOptions, prepare, remove
-from tests.live.network_bench import pings, run
+from tests.live.plugging import pings, run
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from stackd.testing.records import an_instance
 from stackd.workers.metadata.hosting import host_metadata
 from stackd.workers.metadata.listeners import MetadataListeners
 from stackd.workers.network import NetworkWorker
-from tests.live.network_bench import LiveBench, hosted, run
+from tests.live.network_bench import LiveBench, hosted
+from tests.live.plugging import run
 
 bench = pytest.fixture(hosted)
 

@@ -18,8 +18,8 @@ from stackd.drivers.networks.namespaces import listening_socket
 from stackd.model.groups import Direction
 from stackd.model.wirings import NetworkWiring, ObservedWiring, PortWiring, WiringChange
 from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, removal_of, rule, shown
-from tests.live.network_bench import Guest, blocked, connects, pings, run
 from tests.live.overlay_bench import OverlayBench, OverlayHost, fabricated
+from tests.live.plugging import Guest, blocked, connects, pings, run
 
 OPEN = group_of(rule(Direction.EGRESS), rule(), rule(Direction.EGRESS, ethertype="IPv6"), rule(ethertype="IPv6"))
 PICKY = group_of(rule(Direction.EGRESS), rule(protocol="icmp"), rule(protocol="tcp", port_min=22, port_max=22))

@@ -21,8 +21,8 @@ from stackd.testing.databases import memory_database
 from stackd.testing.projects import Cloud
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
-from tests.live.network_bench import Guest, pings
 from tests.live.overlay_bench import OverlayBench, OverlayHost, fabricated
+from tests.live.plugging import Guest, pings
 
 PATIENCE = 200
 """Tenths of a second."""

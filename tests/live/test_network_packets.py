@@ -19,7 +19,8 @@ from stackd.drivers.networks.namespaces import listening_socket, within
 from stackd.model.groups import Direction
 from stackd.model.wirings import ObservedWiring, WiringChange
 from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, removal_of, rule, shown
-from tests.live.network_bench import BLOCKED, LiveBench, blocked, connects, hosted, pings, run
+from tests.live.network_bench import LiveBench, hosted
+from tests.live.plugging import BLOCKED, blocked, connects, pings, run
 
 OUT = rule(Direction.EGRESS)
 SSH = rule(protocol="tcp", port_min=22, port_max=22)

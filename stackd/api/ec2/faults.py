@@ -39,6 +39,7 @@ TABLE: dict[type[errors.StackdError], tuple[int, str]] = {
     errors.AlreadyExists: (400, "ResourceAlreadyExists"),
     errors.InUse: (400, "DependencyViolation"),
     errors.WrongState: (400, "IncorrectState"),
+    errors.SegmentInUse: (400, "InvalidParameterValue"),
     errors.AddressInUse: (400, "InvalidIPAddress.InUse"),
     errors.NoMoreAddresses: (400, "InsufficientAddressCapacity"),
     errors.TokenReused: (400, "IdempotentParameterMismatch"),

@@ -39,6 +39,7 @@ TABLE: dict[type[errors.StackdError], tuple[int, str]] = {
     errors.AlreadyExists: (409, "conflictingRequest"),
     errors.InUse: (409, "conflictingRequest"),
     errors.WrongState: (409, "conflictingRequest"),
+    errors.SegmentInUse: (409, "conflictingRequest"),
     errors.AddressInUse: (409, "conflictingRequest"),
     errors.NoMoreAddresses: (409, "conflictingRequest"),
     errors.TokenReused: (409, "conflictingRequest"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from attrs import mutable
 from zope.interface import implementer
 
+from stackd import errors
 from stackd.drivers.networks.book import KINDS, Book
 from stackd.drivers.worldfile import WorldFile
 from stackd.interfaces.network import INetworkDriver
@@ -25,9 +26,13 @@ FILE = "wiring.json"
 
 @mutable
 class FakeNetworkWorld(Book):
-    """One host as it really is; outlives every driver. ``tunnel_address`` is where other hosts reach its networks."""
+    """One host as it really is; outlives every driver. ``tunnel_address`` is where other hosts reach its networks.
+
+    ``physical_networks`` are those it is on.
+    """
 
     tunnel_address: str = ""
+    physical_networks: tuple[str, ...] = ()
     file: WorldFile | None = None
     """Where the world is kept beyond the process, if anywhere."""
 
@@ -77,6 +82,9 @@ class FakeNetworkWorld(Book):
             and other.lets_in(other_port_id, from_address, protocol, port)
 
     def _leads(self, network_id: str, other: "FakeNetworkWorld") -> bool:
+        physical = self.networks[network_id].physical_network
+        if physical:
+            return physical in self.physical_networks and physical in other.physical_networks
         return bool(self.tunnel_address) and other.tunnel_address in self.networks[network_id].peers
 
     def lets_in(self, port_id: str, from_address: str, protocol: str = "tcp", port: int = 22) -> bool:
@@ -105,10 +113,14 @@ class FakeNetworkWorld(Book):
 class FakeNetwork:
     """The driver; thrown away and made again over the same world it sees the same wiring."""
 
-    def __init__(self, world: FakeNetworkWorld | None = None, folder: Path | None = None) -> None:
-        """``world`` is the host; when not given, that kept in ``folder``, if any, or a new empty one."""
+    def __init__(self, world: FakeNetworkWorld | None = None, folder: Path | None = None,
+                 physical_networks: tuple[str, ...] = ()) -> None:
+        """``world`` is the host; when not given, that kept in ``folder``, if any, or a new empty one.
+
+        A host that is not given is on ``physical_networks``.
+        """
         file = WorldFile(folder / FILE) if folder else None
-        self._world = FakeNetworkWorld(file=file) if world is None else world
+        self._world = FakeNetworkWorld(file=file, physical_networks=physical_networks) if world is None else world
 
     @property
     def world(self) -> FakeNetworkWorld:
@@ -122,6 +134,9 @@ class FakeNetwork:
 
     async def apply(self, change: WiringChange) -> None:
         """Bring the change about."""
+        for network in change.networks:
+            if network.physical_network and network.physical_network not in self._world.physical_networks:
+                raise errors.PermanentFailure(f"This host is not on physical network {network.physical_network}.")
         self.world.enter(change)
 
     async def clean(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from stackd.drivers.schedulers.filters import alive, architecture, disk, enabled, memory, named, vcpus, zone
+from stackd.drivers.schedulers.filters import alive, architecture, cabling, disk, enabled, memory, named, vcpus, zone
 from stackd.drivers.schedulers.filters.refusal import No
 from stackd.model.hosts import Host
 from stackd.model.scheduling import PlacementRequest, Refusal
@@ -19,7 +19,7 @@ class Filter(Protocol):
 
 
 ROOM: tuple[Filter, ...] = (vcpus, memory, disk)
-STANDING: tuple[Filter, ...] = (enabled, alive, named)
+STANDING: tuple[Filter, ...] = (enabled, alive, named, cabling)
 ALL: tuple[Filter, ...] = (*STANDING, zone, architecture, *ROOM)
 
 

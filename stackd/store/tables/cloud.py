@@ -47,6 +47,7 @@ hosts = Table(
     Column("instances", Integer, nullable=False, default=0),
     Column("version", BigInteger, nullable=False, default=0),
     Column("tunnel_address", String(45), nullable=False, default="", server_default=""),
+    Column("physical_networks", Json, nullable=True),
 )
 """``vcpus``, ``memory_mib`` and ``disk_gib`` are what may be claimed, over-commitment included."""
 

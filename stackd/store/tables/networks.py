@@ -21,13 +21,18 @@ networks = Table(
     Column("is_default", Boolean, nullable=False, default=False),
     Column("admin_state_up", Boolean, nullable=False, default=True),
     Column("mtu", Integer, nullable=False, default=1450),
-    # NULL for external networks: only tenant networks have a segment, and each its own.
+    # NULL for all but VXLAN networks, of which each has its own.
     Column("segment", Integer, nullable=True, unique=True),
+    Column("type", String(8), nullable=False, default="vxlan", server_default="vxlan"),
+    # NULL for networks that are on none; 0 for flat ones, of which a physical network has one at most.
+    Column("physical_network", Name, nullable=True),
+    Column("vlan", Integer, nullable=True),
     Column("description", Text, nullable=False, default=""),
     Column("generation", Integer, nullable=False, default=1),
     # Deleted by its user, kept until no host has a port on it.
     Column("deleted", Boolean, nullable=False, default=False),
     *times(),
+    Index("uq_networks_physical_network_vlan", "physical_network", "vlan", unique=True),
 )
 
 subnets = Table(

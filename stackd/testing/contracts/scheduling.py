@@ -64,3 +64,11 @@ class SchedulerAlgorithmContract:
         before = list(hosts)
         self.algorithm(Random(2)).rank(SMALL, hosts)
         assert hosts == before
+
+    def test_a_host_without_a_physical_network_is_refused(self) -> None:
+        """All those of the instance's ports must be there."""
+        request = PlacementRequest(vcpus=1, memory_mib=512, disk_gib=1, physical_networks=("blue", "red"))
+        ranked, refused = self._rank(request, a_host("a"), a_host("b", physical_networks=("blue",)),
+                                     a_host("c", physical_networks=("blue", "green", "red")))
+        assert ranked == ["c"]
+        assert refused == {"a": "is not on physical network blue", "b": "is not on physical network red"}

@@ -16,6 +16,7 @@ _EXTENSIONS = {
     "availability_zone": ("Availability Zone", "Zones of the cloud."),
     "binding": ("Port Binding", "Where a port is, for admins."),
     "external-net": ("Neutron external network", "Networks that carry floating addresses."),
+    "provider": ("Provider Network", "What networks stand on, for admins."),
     "net-mtu": ("Network MTU", "MTU of networks."),
     "net-mtu-writable": ("Network MTU (writable)", "MTU of networks can be chosen."),
     "network_availability_zone": ("Network Availability Zone", "Networks tell their zones."),

@@ -10,6 +10,7 @@ _WORDS = {kinds.NETWORK: "Network", kinds.SUBNET: "Subnet", kinds.PORT: "Port", 
           kinds.SECURITY_GROUP: "SecurityGroup", kinds.SECURITY_GROUP_RULE: "SecurityGroupRule",
           "mac_address": "MacAddress"}
 _TYPES: dict[type[errors.StackdError], str] = {
+    errors.SegmentInUse: "VlanIdInUse",
     errors.AddressInUse: "IpAddressInUse", errors.NoMoreAddresses: "IpAddressGenerationFailure",
     errors.InvalidValue: "InvalidInput", errors.ConflictingValues: "InvalidInput",
     errors.MissingValue: "InvalidInput", errors.NotAllowed: "PolicyNotAuthorized",

@@ -8,7 +8,9 @@ from stackd.api.openstack.network.listing import chosen, ids_of, listed
 from stackd.api.openstack.network.routing import Operations, app, created, key, project_of
 from stackd.model import kinds
 from stackd.model.network_requests import NetworkChange, NewNetwork
-from stackd.model.networks import Network
+from stackd.model.networks import Network, NetworkType
+
+TYPE = "provider:network_type"
 
 
 class Networks(Operations):
@@ -19,7 +21,7 @@ class Networks(Operations):
     async def list_networks(self, call: Call) -> Answer:
         """Own, shared and external networks; all for admins."""
         found = await self.cloud.networks.list(call.caller, ids_of(call, "id"), all_projects=call.caller.is_admin)
-        return listed(call, "networks", [views.network(network) for network in found])
+        return listed(call, "networks", [views.network(one, call.caller.is_admin) for one in found])
 
     @app.route("/v2.0/networks", methods=["POST"])
     @operation(schemas.CREATE_NETWORK)
@@ -29,19 +31,22 @@ class Networks(Operations):
             return await self.cloud.networks.create(call.caller, NewNetwork(
                 name=body.get("name", ""), description=body.get("description", ""),
                 shared=body.get("shared", False), external=body.get("router:external", False),
-                admin_state_up=body.get("admin_state_up", True), mtu=body.get("mtu"), project_id=project_of(body)))
+                admin_state_up=body.get("admin_state_up", True), mtu=body.get("mtu"), project_id=project_of(body),
+                type=NetworkType(body[TYPE]) if TYPE in body else None,
+                physical_network=body.get("provider:physical_network"), segment=body.get("provider:segmentation_id")))
 
         async def remove(network: Network) -> None:
             await self.cloud.networks.delete(call.caller, network.id)
 
-        return await created(call, "network", "networks", create, remove, views.network)
+        return await created(call, "network", "networks", create, remove,
+                             lambda network: views.network(network, call.caller.is_admin))
 
     @app.route("/v2.0/networks/<id>", methods=["GET"])
     @operation()
     async def show_network(self, call: Call, id: str) -> Answer:
         """Show."""
         found = await self.cloud.networks.get(call.caller, key(kinds.NETWORK, id))
-        return Answer({"network": chosen(call, views.network(found))})
+        return Answer({"network": chosen(call, views.network(found, call.caller.is_admin))})
 
     @app.route("/v2.0/networks/<id>", methods=["PUT"])
     @operation(schemas.UPDATE_NETWORK)
@@ -52,7 +57,7 @@ class Networks(Operations):
             name=body.get("name"), description=body.get("description"), shared=body.get("shared"),
             external=body.get("router:external"), admin_state_up=body.get("admin_state_up"), mtu=body.get("mtu"))
         found = await self.cloud.networks.update(call.caller, key(kinds.NETWORK, id), change)
-        return Answer({"network": views.network(found)})
+        return Answer({"network": views.network(found, call.caller.is_admin)})
 
     @app.route("/v2.0/networks/<id>", methods=["DELETE"])
     @operation()

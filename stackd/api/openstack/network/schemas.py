@@ -34,7 +34,9 @@ def _update(word: str, properties: Schema) -> Schema:
 _NETWORK: Schema = {"name": NAME, "description": TEXT, "admin_state_up": FLAG, "shared": FLAG,
                     "router:external": FLAG, "mtu": {"type": "integer"}, "port_security_enabled": {"const": True}}
 CREATE_NETWORK = _creation("network", "networks", (), _NETWORK | {
-    "availability_zone_hints": NOTHING, "is_default": {"const": False}})
+    "availability_zone_hints": NOTHING, "is_default": {"const": False},
+    "provider:network_type": {"enum": ["flat", "vlan", "vxlan"]}, "provider:physical_network": NAME,
+    "provider:segmentation_id": {"type": "integer"}})
 UPDATE_NETWORK = _update("network", _NETWORK)
 
 _POOLS: Schema = {"type": "array", "maxItems": 50,

@@ -30,13 +30,17 @@ def _id(id: str) -> str | None:
     return ids.dashed(id) if id else None
 
 
-def network(network: Network) -> View:
-    """A network."""
+def network(network: Network, admin: bool) -> View:
+    """A network; admins also see what it stands on."""
+    provider = {"provider:network_type": None if network.external else network.type.value,
+                "provider:physical_network": network.physical_network or None,
+                "provider:segmentation_id": network.segment or None}
     return {**_shared(network, network.generation), "name": network.name, "status": "ACTIVE",
             "admin_state_up": network.admin_state_up, "shared": network.shared, "router:external": network.external,
             "is_default": network.is_default, "mtu": network.mtu, "port_security_enabled": True,
             "subnets": [ids.dashed(id) for id in network.subnet_ids], "availability_zones": [],
-            "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None}
+            "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None,
+            **(provider if admin else {})}
 
 
 def subnet(subnet: Subnet) -> View:

@@ -41,6 +41,8 @@ def check_network(network: NetworkWiring) -> None:
         raise PermanentFailure(f"{network.bridge!r} is not the bridge of network {network.id}.")
     if not 0 <= network.segment < 2**24:
         raise PermanentFailure(f"Segment {network.segment} of network {network.id} does not fit into 24 bits.")
+    if not 0 <= network.vlan < 4095:
+        raise PermanentFailure(f"VLAN {network.vlan} of network {network.id} is none.")
     for peer in network.peers:
         if _parse(ip_address, peer, "tunnel address").version != 4:
             raise PermanentFailure(f"Tunnel addresses are IPv4, {peer} is not.")

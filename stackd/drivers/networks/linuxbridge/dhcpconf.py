@@ -45,8 +45,9 @@ class DhcpFiles:
 
 
 def served(network: NetworkWiring) -> tuple[Subnet, ...]:
-    """The subnets that want DHCP."""
-    return tuple(subnet for subnet in network.subnets if subnet.dhcp)
+    """The subnets that want DHCP; on a physical network IPv6 is its own routers' to announce."""
+    return tuple(subnet for subnet in network.subnets
+                 if subnet.dhcp and not (network.physical_network and subnet.ip_version == 6))
 
 
 def render_conf(network: NetworkWiring, files: DhcpFiles, dns: Iterable[str]) -> str:
@@ -58,7 +59,7 @@ def render_conf(network: NetworkWiring, files: DhcpFiles, dns: Iterable[str]) ->
     if any(subnet.ip_version == 6 for subnet in served(network)):
         lines.append("enable-ra")
     for index, subnet in enumerate(served(network)):
-        lines += _subnet(f"s{index}", subnet, network.mtu, tuple(subnet.dns) or tuple(dns))
+        lines += _subnet(f"s{index}", subnet, network, tuple(subnet.dns) or tuple(dns))
     return "\n".join(lines) + "\n"
 
 
@@ -86,22 +87,25 @@ def kept_leases(text: str, ports: Iterable[PortWiring]) -> str:
     return "".join(line + "\n" for line in kept)
 
 
-def _subnet(tag: str, subnet: Subnet, mtu: int, dns: tuple[str, ...]) -> list[str]:
-    network = ip_network(subnet.cidr)
-    if network.version == 6:
-        lines = [f"dhcp-range=set:{tag},{network.network_address},static,{network.prefixlen},{LEASE_SECONDS_V6}"]
+def _subnet(tag: str, subnet: Subnet, network: NetworkWiring, dns: tuple[str, ...]) -> list[str]:
+    prefix = ip_network(subnet.cidr)
+    if prefix.version == 6:
+        lines = [f"dhcp-range=set:{tag},{prefix.network_address},static,{prefix.prefixlen},{LEASE_SECONDS_V6}"]
         return lines + _option(tag, "option6:dns-server", [f"[{each}]" for each in dns if ":" in each])
-    lines = [f"dhcp-range=set:{tag},{network.network_address},static,{network.netmask},{LEASE_SECONDS}",
-             f"dhcp-option=tag:{tag},option:mtu,{mtu}"]
+    lines = [f"dhcp-range=set:{tag},{prefix.network_address},static,{prefix.netmask},{LEASE_SECONDS}",
+             f"dhcp-option=tag:{tag},option:mtu,{network.mtu}"]
     if subnet.gateway_ip:
+        # Another's gateway does not know the way to the metadata, which is on the link then.
+        metadata = "0.0.0.0" if network.physical_network else subnet.gateway_ip  # noqa: S104 - nothing is bound
         lines += [f"dhcp-option=tag:{tag},option:router,{subnet.gateway_ip}",
                   # Clients that take classless routes ignore the router option, so the default stands here again.
-                  f"dhcp-option=tag:{tag},option:classless-static-route,{names.METADATA}/32,{subnet.gateway_ip},"
+                  f"dhcp-option=tag:{tag},option:classless-static-route,{names.METADATA}/32,{metadata},"
                   f"0.0.0.0/0,{subnet.gateway_ip}"]
     else:
+        lines.append(f"dhcp-option=tag:{tag},option:router")
+    if network.physical_network or not subnet.gateway_ip:
         # The server has no address of this subnet, so it is told that the subnet is on its link.
-        lines += [f"shared-network={names.INSIDE},{network.network_address}",
-                  f"dhcp-option=tag:{tag},option:router"]
+        lines.append(f"shared-network={names.INSIDE},{prefix.network_address}")
     return lines + _option(tag, "option:dns-server", [each for each in dns if ":" not in each])
 
 

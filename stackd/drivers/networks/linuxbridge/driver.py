@@ -9,6 +9,9 @@ kept in the state folder, then made true from there; doing it again completes wh
     tap --- bridge === veth === router namespace === veth === public bridge --- outside
                |
              VXLAN --- other hosts that have ports of the network
+
+The bridge of a network that is on a physical network has an interface there instead of VXLAN, and its router namespace
+only DHCP and metadata: the gateway is the physical network's own.
 """
 
 import re
@@ -22,6 +25,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from stackd.drivers.networks.linuxbridge import names
+from stackd.drivers.networks.linuxbridge.cables import Cables
 from stackd.drivers.networks.linuxbridge.checking import check
 from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.linuxbridge.dhcpconf import served
@@ -99,6 +103,7 @@ class BlockingLinuxBridge:
         self._folder = Folder(options.state)
         self._links = Links(commands, options)
         self._tunnels = Tunnels(commands, options)
+        self._cables = Cables(commands, options)
         self._dnsmasq = Dnsmasq(commands, options.dns)
 
     def observe(self) -> ObservedWiring:
@@ -125,6 +130,7 @@ class BlockingLinuxBridge:
         check(change)
         if change.floating_ips and not self._options.public_bridge:
             raise PermanentFailure("This host has no public bridge, so it cannot carry floating addresses.")
+        self._check_cables(change.networks)
         touched = self._touched(change)
         gone = {id for id in change.remove_networks if id not in {network.id for network in change.networks}}
         self._folder.enter(change)
@@ -133,6 +139,7 @@ class BlockingLinuxBridge:
         for network in networks:
             self._links.ensure(network, self._number(network), self._floating_of(network))
             self._tunnels.ensure(network)
+            self._cables.ensure(network)
         self.commands.host("nft", "-f", "-", feed=self._host_rules())
         for network in networks:
             self._serve(network)
@@ -164,9 +171,15 @@ class BlockingLinuxBridge:
         return tuple(self._folder.book.networks)
 
     def _stands(self, network: NetworkWiring, links: dict[str, Any], tunnels: dict[str, Tunnel]) -> bool:
-        return self._links.complete(network.id, links) and self._tunnels.complete(network, tunnels) and \
+        return self._links.complete(network, links) and self._tunnels.complete(network, tunnels) and \
+            self._cables.complete(network, links) and \
             (not served(network)
              or self._dnsmasq.serves(self._folder.dhcp(network.id), self._links.router(network.id)))
+
+    def _check_cables(self, networks: Iterable[NetworkWiring]) -> None:
+        links = self.commands.links(self.commands.netns) if any(one.physical_network for one in networks) else {}
+        for network in networks:
+            self._cables.check(network, links)
 
     def _comments(self, namespace: str, family: str) -> dict[str, dict[str, int]]:
         """Id -> generation for each word in the comments of our table; the key ``table`` when it is there at all."""
@@ -194,12 +207,13 @@ class BlockingLinuxBridge:
         return render_host(HostPlan(
             networks=[(numbers["networks"][network.id], network) for network in book.networks.values()],
             ports=[(numbers["ports"][port.id], port) for port in book.ports.values()], groups=book.groups,
-            tunnel_address=self._options.tunnel_address))
+            tunnel_address=self._options.tunnel_address,
+            cables={id: cable.port for id, network in book.networks.items() if (cable := self._cables.of(network))}))
 
     def _serve(self, network: NetworkWiring) -> None:
         router = self._links.router(network.id)
         plan = RouterPlan(network=network, floating_ips=self._floating_of(network),
-                          snat=self._links.snat_address(self._number(network)))
+                          snat="" if network.physical_network else self._links.snat_address(self._number(network)))
         self.commands.within(router, "nft", "-f", "-", feed=render_router(plan))
         ports = [port for port in self._folder.book.ports.values() if port.network_id == network.id]
         self._dnsmasq.ensure(network, ports, router, self._folder.dhcp(network.id))

@@ -17,9 +17,10 @@ and is dropped. The whole text is one transaction.
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv6Address, ip_address
 
-from attrs import frozen
+from attrs import field, frozen
 
 from stackd.drivers.networks.linuxbridge import names
+from stackd.drivers.networks.linuxbridge.cablerules import render_cable, render_metadata
 from stackd.drivers.networks.linuxbridge.grouprules import chain_name, render_group
 from stackd.drivers.networks.linuxbridge.tunnelrules import render_tunnel, render_underlay, tunnelled
 from stackd.model.groups import Direction
@@ -41,6 +42,8 @@ class HostPlan:
     ports: Sequence[tuple[int, PortWiring]]
     groups: Mapping[str, GroupWiring]
     tunnel_address: str = ""
+    cables: Mapping[str, str] = field(factory=dict)
+    """Network id -> the port of its bridge that leads to a physical network."""
 
 
 def render_host(plan: HostPlan) -> str:
@@ -67,21 +70,28 @@ def _bridge(plan: HostPlan) -> list[str]:
     routers = [names.inside_link(network.id) for _, network in plan.networks]
     tunnels = {number: names.tunnel_link(network.id)
                for number, network in tunnelled(plan.networks, plan.tunnel_address)}
-    known = [*routers, *tunnels.values(), *(port.tap for _, port in plan.ports)]
+    cables = {number: plan.cables[network.id] for number, network in plan.networks if network.id in plan.cables}
+    known = [*routers, *tunnels.values(), *cables.values(), *(port.tap for _, port in plan.ports)]
     if not known:
         return []
     senders = [f'"{port.tap}" : jump guard_{number}' for number, port in plan.ports]
     marks = [f'"{port.tap}" : {_mark(number, port):#x}' for number, port in plan.ports]
     senders += [f'"{router}" : jump unguarded' for router in routers]
     senders += [f'"{tunnel}" : jump from_tunnel_{number}' for number, tunnel in tunnels.items()]
-    marks += [f'"{link}" : {names.OPEN_MARK:#x}' for link in (*routers, *tunnels.values())]
+    senders += [f'"{cable}" : jump from_cable_{number}' for number, cable in cables.items()]
+    marks += [f'"{link}" : {names.OPEN_MARK:#x}' for link in (*routers, *tunnels.values(), *cables.values())]
     lines = ["set known {", "type ifname", f"elements = {_quoted(known)}", "}",
              "chain unguarded {", f"meta mark set {names.OPEN_MARK:#x}", "}"]
     for number, port in plan.ports:
         lines += _guard(number, port)
     for number, network in tunnelled(plan.networks, plan.tunnel_address):
         lines += render_tunnel(number, network, plan.tunnel_address)
-    leaving = ", ".join(f'"{tunnel}" : jump to_tunnel_{number}' for number, tunnel in tunnels.items())
+    for number, network in plan.networks:
+        if number in cables:
+            lines += render_cable(number, network, plan.tunnel_address)
+    lines += render_metadata(plan.networks, [port for _, port in plan.ports], plan.tunnel_address)
+    leaving = ", ".join([*(f'"{tunnel}" : jump to_tunnel_{number}' for number, tunnel in tunnels.items()),
+                         *(f'"{cable}" : jump to_cable_{number}' for number, cable in cables.items())])
     return [*lines,
             "chain incoming {", "type filter hook prerouting priority -300; policy accept;",
             f"iifname vmap {{ {', '.join(senders)} }}", "}",

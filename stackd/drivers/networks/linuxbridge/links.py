@@ -58,19 +58,19 @@ class Links:
         """Remove the network's devices; none of them needs to be there."""
         links = self._commands.links(self._commands.netns) if self.host_exists() else {}
         ours = (names.inside_link(network_id), names.public_link(network_id),
-                names.tunnel_link(network_id), bridge_name(network_id))
+                names.tunnel_link(network_id), names.cable_link(network_id), bridge_name(network_id))
         self._commands.batch(self._commands.netns, [f"link del {name}" for name in ours if name in links])
         router = self.router(network_id)
         if namespace_identity(router) is not None:
             self._commands.within("", "ip", "netns", "del", router)
 
-    def complete(self, network_id: str, links: dict[str, dict[str, object]]) -> bool:
+    def complete(self, network: NetworkWiring, links: dict[str, dict[str, object]]) -> bool:
         """Whether a network's devices are there and joined, given the host's links."""
-        joined = {names.inside_link(network_id): bridge_name(network_id)}
-        if self._options.public_bridge:
-            joined[names.public_link(network_id)] = self._options.public_bridge
-        severed = not self._options.tunnel_address and names.tunnel_link(network_id) in links
-        return bridge_name(network_id) in links and not severed and \
+        joined = {names.inside_link(network.id): network.bridge}
+        if self._leads_outside(network):
+            joined[names.public_link(network.id)] = self._options.public_bridge
+        severed = not self._options.tunnel_address and names.tunnel_link(network.id) in links
+        return network.bridge in links and not severed and \
             all(links.get(link, {}).get("master") == bridge for link, bridge in joined.items())
 
     def marked(self) -> frozenset[str]:
@@ -99,6 +99,9 @@ class Links:
                                    remedy="Configure a larger snat_range.")
         return str(network[number + 1])
 
+    def _leads_outside(self, network: NetworkWiring) -> bool:
+        return bool(self._options.public_bridge) and not network.physical_network
+
     def _host_lines(self, network: NetworkWiring, router: str, links: frozenset[str],
                     inner_links: frozenset[str]) -> list[str]:
         lines = []
@@ -108,7 +111,7 @@ class Links:
             lines.append(f"link add {network.bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
         lines.append(f'link set {network.bridge} alias "{self._alias}" addrgenmode none mtu {network.mtu} up')
         ends = [(names.inside_link(network.id), names.INSIDE, network.bridge, network.mtu)]
-        if self._options.public_bridge:
+        if self._leads_outside(network):
             if self._options.public_bridge not in links:
                 raise TransientFailure(f"The public bridge {self._options.public_bridge} is not on this host.",
                                        remedy="Prepare the host, or configure no public bridge.")
@@ -129,6 +132,9 @@ class Links:
         lines += [f"addr del {address} dev {device}" for device, address in sorted(held - wanted)]
         lines += [f"addr add {address} dev {device}{' nodad' if ':' in address else ''}"
                   for device, address in sorted(wanted - held)]
+        if network.physical_network:
+            return lines + [f"route replace {subnet.cidr} dev {names.INSIDE}" for subnet in network.subnets
+                            if subnet.ip_version == 4]
         return lines + self._outside()
 
     def _router_mac(self, network_id: str) -> str:
@@ -137,6 +143,8 @@ class Links:
     def _addresses(self, network: NetworkWiring, number: int,
                    floating_ips: Iterable[FloatingWiring]) -> set[tuple[str, str]]:
         wanted = {(names.INSIDE, f"{names.METADATA}/32")}
+        if network.physical_network:
+            return wanted
         wanted |= {(names.INSIDE, f"{subnet.gateway_ip}/{ip_network(subnet.cidr).prefixlen}")
                    for subnet in network.subnets if subnet.gateway_ip and not subnet.gateway_ip.startswith("fe80:")}
         if self._options.public_bridge:

@@ -37,6 +37,11 @@ def tunnel_link(network_id: str) -> str:
     return f"svx{network_id[:11]}"
 
 
+def cable_link(network_id: str) -> str:
+    """The port of a VLAN network's bridge that leads to its physical network."""
+    return f"svl{network_id[:11]}"
+
+
 def router_namespace(netns: str, network_id: str) -> str:
     """The namespace of a network's router; ``netns`` is the host's own, so hosts of one machine do not collide."""
     return f"{router_prefix(netns)}{network_id[:11]}"

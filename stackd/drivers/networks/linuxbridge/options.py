@@ -1,5 +1,6 @@
 """What an operator may set of the Linux bridge driver."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import field, frozen
@@ -14,6 +15,7 @@ class LinuxBridgeOptions:
     ``snat_range`` for its guests' traffic to the outside, whose first address is the outside's own. Addresses in
     ``floating_ranges`` are reached directly on the public bridge. ``dns`` serves subnets that name no resolver.
     ``tunnel_address`` is this host's end of the tunnels to other hosts, an IPv4 address; empty means no tunnels.
+    ``physical_links`` maps the physical networks this host is on to its interfaces that lead there.
     Outside commands inherit the open files ``inherited``: a lock that lasts until they have ended.
     """
 
@@ -24,4 +26,5 @@ class LinuxBridgeOptions:
     floating_ranges: tuple[str, ...] = ("203.0.113.0/24",)
     dns: tuple[str, ...] = ()
     tunnel_address: str = ""
+    physical_links: Mapping[str, str] = field(factory=dict)
     inherited: tuple[int, ...] = ()

@@ -22,6 +22,7 @@ from stackd.core.quotas import Quotas
 from stackd.core.subnets import Subnets
 from stackd.core.zones import Zones
 from stackd.model.identities import Bootstrapped, Login, Scope, UserLogin
+from stackd.model.networks import Underlay
 from stackd.store import defaults
 from stackd.store.executors import InlineExecutor
 from stackd.testing.projects import ZONES, Cloud
@@ -82,15 +83,18 @@ async def neutron() -> Neutron:
     nothing: Any = None
     parts = Cores(
         identity=identity, instances=nothing, flavors=nothing, keypairs=nothing, images=nothing, tags=nothing,
-        shortids=nothing, networks=Networks(database), subnets=Subnets(database), ports=Ports(database),
-        addresses=FloatingIPs(database), groups=SecurityGroups(database), hosts=hosts, zones=Zones(hosts),
-        quotas=Quotas(database))
+        shortids=nothing, networks=Networks(database, Underlay(vlans=VLANS)), subnets=Subnets(database),
+        ports=Ports(database), addresses=FloatingIPs(database), groups=SecurityGroups(database), hosts=hosts,
+        zones=Zones(hosts), quotas=Quotas(database))
     site = Resource()
     site.putChild(b"network", NetworkService(parts).resource())
     neutron = Neutron(cloud, made, site)
     for name in ("admin", "demo"):
         neutron.tokens[name] = await _token(identity, made, name)
     return neutron
+
+
+VLANS = {"physnet1": (100, 101)}
 
 
 def _seed(tx: Any, project: Any) -> None:

@@ -41,6 +41,31 @@ async def test_a_network_journey(neutron):
 
 
 @ensureDeferred
+async def test_what_a_network_stands_on_is_for_administrators(neutron):
+    """They choose and see it; a VLAN nobody named is given out, one that is taken is refused."""
+    vlan = await neutron.make("/networks", "network", "admin", name="vlan", shared=True, **{
+        "provider:network_type": "vlan", "provider:physical_network": "physnet1"})
+    assert (vlan["provider:segmentation_id"], vlan["mtu"]) == (100, 1500)
+    wanted = {"provider:network_type": "vlan", "provider:physical_network": "physnet1",
+              "provider:segmentation_id": 100}
+    refused = await neutron.ask("POST", "/networks", {"network": wanted}, who="admin")
+    assert (refused.status, refused.body["NeutronError"]["type"]) == (409, "VlanIdInUse")
+    mine = await neutron.list(f"/networks?id={vlan['id']}", "networks")
+    assert not [word for word in mine[0] if word.startswith("provider:")]
+    refused = await neutron.ask("POST", "/networks", {"network": {"provider:network_type": "vxlan"}})
+    assert refused.status == 403
+    tenant = await neutron.ask("GET", f"/networks/{(await default_network(neutron))['id']}", who="admin")
+    shown = tenant.body["network"]
+    assert (shown["provider:network_type"], shown["provider:physical_network"]) == ("vxlan", None)
+    assert shown["provider:segmentation_id"] > 0
+    found = await neutron.list("/networks?provider:network_type=vlan", "networks", "admin")
+    assert [one["id"] for one in found] == [vlan["id"]]
+    changed = await neutron.ask("PUT", f"/networks/{vlan['id']}", {"network": {"provider:network_type": "flat"}},
+                                who="admin")
+    assert changed.status == 400
+
+
+@ensureDeferred
 async def test_changes_show_at_once(neutron):
     network = await neutron.make("/networks", "network", name="lan")
     changed = await neutron.ask("PUT", f"/networks/{network['id']}", {"network": {"name": "wan"}})
