@@ -16,10 +16,13 @@ from stackd.model.instances import Instance, InstanceDesired
 from stackd.rules import ownership, phases
 from stackd.rules.reports import Applied, applied, owned_by, unwirable
 from stackd.store import addresses, events, instances, ports, stamps
+from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
+from stackd.store.holding import hold
 from stackd.store.tables.cloud import assignments, contacts
 from stackd.store.tables.instances import client_tokens, user_data
 from stackd.store.tables.instances import instances as instances_table
+from stackd.store.tables.networks import ports as ports_table
 
 TOKENS_KEPT = 86_400.0
 """Seconds that a launch's client token is remembered beyond ended instances."""
@@ -29,10 +32,20 @@ SECOND_LOOK = 60.0
 
 def apply_all(tx: Transaction, reports: Sequence[Report], second_look: float = SECOND_LOOK) -> None:
     """Apply a batch of reports of any workers, in the order given."""
+    _hold_instances(tx, reports)
     _wirings(tx, reports)
     said = [(report, one) for report in reports for one in report.instances]
     if said:
         _instances(tx, said, second_look)
+
+
+def _hold_instances(tx: Transaction, reports: Sequence[Report]) -> None:
+    """All that any of it is about, before anything: whoever needs an instance and its ports takes the instance first."""
+    told = {one.id for report in reports for one in report.ports}
+    devices = gathered(told, lambda some: tx.execute(
+        select(ports_table.c.device_id).where(ports_table.c.id.in_(some))).scalars())
+    for some in chunks({*filter(None, devices), *(one.id for report in reports for one in report.instances)}):
+        hold(tx, instances_table, instances_table.c.id.in_(some))
 
 
 def _wirings(tx: Transaction, reports: Sequence[Report]) -> None:

@@ -8,19 +8,22 @@ from sqlalchemy import func, select
 from twisted.internet.task import Clock
 
 from stackd import errors
+from stackd.bus.memory import MemoryBus
 from stackd.core.addresses import FloatingIPs
 from stackd.core.flavors import Flavors
+from stackd.core.instances import Instances
 from stackd.core.keypairs import KeyPairs
 from stackd.core.networks import Networks
 from stackd.core.ports import Ports
 from stackd.core.subnets import Subnets
-from stackd.model.assignments import FloatingReport, Hello
+from stackd.model.assignments import FloatingReport, Hello, InstanceReport, PortReport, Report
 from stackd.model.callers import ADMIN
 from stackd.model.ids import new_id
+from stackd.model.instances import GuestState, ObservedInstance
 from stackd.model.network_requests import NewNetwork, NewPort, NewSubnet
 from stackd.model.networks import WiringState
 from stackd.model.quotas import QuotaSet
-from stackd.store import addresses, events, hosts, instances, networks
+from stackd.store import addresses, events, hosts, instances, networks, reported
 from stackd.store import ports as store_ports
 from stackd.store.database import Database, Transaction
 from stackd.store.executors import InlineExecutor
@@ -151,6 +154,33 @@ async def test_no_port_is_left_on_a_network_that_is_deleted(database: Database) 
         there = await database.read(networks.of_ids, [network.id])
         assert len(left) == len([one for one in made if one is not None])
         assert bool(left) == bool(there)
+
+
+@ensureDeferred
+async def test_reports_of_instances_and_of_their_ports_never_wait_for_each_other(database: Database) -> None:
+    """Two conductors, one told that guests are gone, one of their wiring, while users act on the same guests."""
+    crowd = Crowd(database)
+    await crowd.settle(count=2)
+    users = Instances(database, MemoryBus(Clock()), crowd._launches)
+    for round in range(1, 4):
+        made = await in_turns(lambda number: crowd.launch(max_count=10), 3)
+        await crowd.claim(await crowd.pending())
+        views = [view for reservation in made for view in reservation.instances]
+        ids = [view.instance.id for view in views]
+        gone = [Report(host=host, worker="compute", session=1, counter=round, instances=tuple(
+            InstanceReport(id=one.id, epoch=one.placement_epoch, observed=ObservedInstance(
+                state=GuestState.ABSENT, generation=one.generation + 1, at=1.0))
+            for one in (await database.read(instances.of_ids, ids)).values() if one.host == host))
+            for host in crowd.hosts]
+        wired = [Report(host=host, worker="network", session=1, counter=round, ports=tuple(
+            PortReport(id=view.ports[0].id, observed=WiringState.WIRED, generation=2) for view in reversed(views)))
+            for host in crowd.hosts]
+        await users.terminate(crowd.caller, ids)
+        _, failed = await together(database.write(reported.apply_all, [report]) for report in (*gone, *wired) * 2)
+        assert kinds_of(failed) == set()
+    raced = {figure.labels["reason"]: figure.value for figure in database.figures()
+             if figure.name == "database_retries"}
+    assert raced == {}
 
 
 def placed_on(tx: Transaction) -> dict[str, int]:
