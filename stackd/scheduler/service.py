@@ -25,7 +25,7 @@ from stackd.rules.capacity import no_capacity
 from stackd.rules.ownership import SCHEDULER
 from stackd.store import hosts, placements
 from stackd.store.database import Database
-from stackd.store.placements import Choice, Pending
+from stackd.store.placements import Choice, Claimed, Pending
 
 log = Logger()
 
@@ -39,7 +39,7 @@ class SchedulerSettings:
     refresh: float = 2.0
     host_gone: float = 60.0
     batch: int = 64
-    look_ahead: int = 512
+    look_ahead: int = 128
     sample: int = 200
     """How many hosts are ranked at first; all of them when none of these fits."""
 
@@ -58,6 +58,7 @@ class SchedulerService(Service):
         self._clock = clock
         self._random = random
         self._settings = settings
+        self._start = self._anywhere()
         self._listing = hosts.Listing()
         self._hosts: dict[str, Host] = {}
         self._read_at = float("-inf")
@@ -139,43 +140,54 @@ class SchedulerService(Service):
     async def place_all(self) -> None:
         """Place everything that fits now; give what is past its deadline its fault."""
         while True:
-            waiting = await self._database.read(placements.pending, self._settings.look_ahead,
-                                                f"{self._random.getrandbits(128):032x}")
+            waiting = await self._database.read(placements.pending, self._settings.look_ahead, self._start)
             self._pending = len(waiting)
             if not waiting:
                 return
             await self._refresh()
-            placed = await self._place(_together(self._in_turn(waiting)))
-            if not placed or len(waiting) < self._settings.look_ahead:
+            more = len(waiting) >= self._settings.look_ahead
+            self._start = waiting[-1].reservation_id
+            moved = await self._place(_together(self._in_turn(waiting, more)), more)
+            if not (moved and more):
                 return
 
-    def _in_turn(self, waiting: Sequence[Pending]) -> Sequence[Pending]:
+    def _in_turn(self, waiting: Sequence[Pending], more: bool) -> Sequence[Pending]:
         """What to place, and in which order: oldest first where that is all there is.
 
         Each scheduler begins somewhere else, so that they do not all want the same.
         """
-        if len(waiting) >= self._settings.look_ahead:
-            return _whole(waiting)
+        if more:
+            return waiting
         oldest_first = sorted(waiting, key=lambda one: (one.created_at, one.reservation_id, one.launch_index))
         first = self._settings.batch * self._random.randrange(1 + (len(waiting) - 1) // self._settings.batch)
         return [*oldest_first[first:], *oldest_first[:first]]
+
+    def _anywhere(self) -> str:
+        """Where among the waiting to begin."""
+        return f"{self._random.getrandbits(128):032x}"
 
     async def _refresh(self) -> None:
         if self._clock.seconds() - self._read_at >= self._settings.refresh:
             self._hosts = await self._database.read(self._listing.read, self._settings.host_gone)
             self._read_at = self._clock.seconds()
 
-    async def _place(self, groups: Sequence[Sequence[Pending]]) -> int:
-        """Choose and claim, a batch at a time; how many got their hosts."""
-        placed = 0
+    async def _place(self, groups: Sequence[Sequence[Pending]], more: bool) -> bool:
+        """Choose and claim, a batch at a time; whether any was placed, by us or by others.
+
+        Who comes upon what others are placing goes on somewhere else, where there is ``more``.
+        """
+        moved = False
         rankings: dict[PlacementRequest, Ranking] = {}
         lost: list[tuple[Pending, str]] = []
         for batch in _batches(groups, self._settings.batch):
             choices = [choice for group in batch for choice in self._choose(group, rankings, lost)]
-            if choices:
-                placed += await self._claim(choices)
+            claimed = await self._claim(choices)
+            moved = moved or bool(claimed.won or claimed.overtaken)
+            if more and len(claimed.overtaken) > len(choices) // 2:
+                self._start = self._anywhere()
+                break
         await self._fail(lost)
-        return placed
+        return moved
 
     def _choose(self, group: Sequence[Pending], rankings: dict[PlacementRequest, Ranking],
                 lost: list[tuple[Pending, str]]) -> list[Choice]:
@@ -215,13 +227,15 @@ class SchedulerService(Service):
                 return ranking
         return self._algorithm.rank(request, everybody)
 
-    async def _claim(self, choices: Sequence[Choice]) -> int:
+    async def _claim(self, choices: Sequence[Choice]) -> Claimed:
+        if not choices:
+            return Claimed(frozenset())
         claimed = await self._database.write(placements.claim, choices, self._settings.host_gone)
         self._placed += len(claimed.won)
         self._lost += len(choices) - len(claimed.won)
         if len(claimed.won) + len(claimed.overtaken) < len(choices):
             self._read_at = float("-inf")  # what we know of hosts was wrong: look at them again
-        return len(claimed.won)
+        return claimed
 
     async def _fail(self, lost: Sequence[tuple[Pending, str]]) -> None:
         now = self._clock.seconds()
@@ -253,12 +267,6 @@ def _used(request: PlacementRequest, host: Host) -> Host:
     return evolve(host, used_vcpus=host.used_vcpus + request.vcpus,
                   used_memory_mib=host.used_memory_mib + request.memory_mib,
                   used_disk_gib=host.used_disk_gib + request.disk_gib, instances=host.instances + 1)
-
-
-def _whole(waiting: Sequence[Pending]) -> Sequence[Pending]:
-    """A full page without its last reservation, for it may be cut; unless it is all there is."""
-    whole = [one for one in waiting if one.reservation_id != waiting[-1].reservation_id]
-    return whole or waiting
 
 
 def _together(waiting: Sequence[Pending]) -> list[list[Pending]]:

@@ -60,12 +60,14 @@ _COLUMNS = [column for column in instances.c if column.name not in _UNREAD]
 
 # Flavors and images repeat over thousands of rows and records are immutable: parse each text once.
 @lru_cache(maxsize=4096)
-def _flavor(text: str) -> Flavor:
+def flavor_of(text: str) -> Flavor:
+    """A flavor as it is kept with an instance."""
     return wire.load(Flavor, orjson.loads(text))
 
 
 @lru_cache(maxsize=4096)
-def _image(text: str) -> ImageSnapshot:
+def image_of(text: str) -> ImageSnapshot:
+    """An image as it is kept with an instance."""
     return wire.load(ImageSnapshot, orjson.loads(text))
 
 
@@ -73,8 +75,8 @@ def record_of(row: Row[Any]) -> Instance:
     """The record of one row."""
     return Instance(
         id=row.id, project_id=row.project_id, user_id=row.user_id, name=row.name, hostname=row.hostname,
-        reservation_id=row.reservation_id, launch_index=row.launch_index, flavor=_flavor(row.flavor),
-        image=_image(row.image), key_name=row.key_name, public_key=row.public_key, metadata=row.metadata,
+        reservation_id=row.reservation_id, launch_index=row.launch_index, flavor=flavor_of(row.flavor),
+        image=image_of(row.image), key_name=row.key_name, public_key=row.public_key, metadata=row.metadata,
         has_user_data=row.has_user_data, config_drive=row.config_drive, zone_wanted=row.zone_wanted,
         zone=row.zone, host=row.host, placement_epoch=row.placement_epoch, desired=InstanceDesired(row.desired),
         generation=row.generation, reboots=row.reboots, reboot_kind=RebootKind(row.reboot_kind),
@@ -136,6 +138,13 @@ def of_ids(tx: Transaction, ids: Sequence[str], lock: bool = False) -> dict[str,
         chosen = select(*_COLUMNS).where(instances.c.id.in_(chunk)).order_by(instances.c.id)
         found.update((row.id, record_of(row)) for row in tx.execute(chosen.with_for_update() if lock else chosen))
     return found
+
+
+def unlocked(tx: Transaction, ids: Sequence[str]) -> dict[str, Instance]:
+    """Instances by id, locked; those that somebody else has locked are left out."""
+    chosen = select(*_COLUMNS).order_by(instances.c.id).with_for_update(skip_locked=True)
+    return {row.id: record_of(row) for some in _chunks(sorted(set(ids)))
+            for row in tx.execute(chosen.where(instances.c.id.in_(some)))}
 
 
 def marks_of(tx: Transaction, ids: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -20,6 +20,12 @@ from stackd.store import events, hosts, instances, networks, ports
 from stackd.store.database import Transaction
 from stackd.store.tables.instances import instances as table
 
+_PENDING = select(
+    table.c.id, table.c.generation, table.c.reservation_id, table.c.launch_index, table.c.min_count, table.c.created_at,
+    table.c.vcpus, table.c.memory_mib, table.c.disk_gib, table.c.zone_wanted, table.c.host_wanted, table.c.project_id,
+    table.c.image, table.c.flavor,
+).where(table.c.unplaced.is_(True)).order_by(table.c.reservation_id, table.c.launch_index)
+
 
 @frozen(kw_only=True)
 class Pending:
@@ -42,40 +48,63 @@ class Choice:
     host: str
 
 
-def pending(tx: Transaction, limit: int) -> tuple[Pending, ...]:
-    """Instances that need a host, oldest first, whole reservations together."""
-    chosen = select(table).where(table.c.unplaced.is_(True)).order_by(
-        table.c.created_at, table.c.reservation_id, table.c.launch_index).limit(limit)
-    rows = tx.execute(chosen).all()
+@frozen
+class Claimed:
+    """What became of choices, by ids of their instances.
+
+    ``overtaken`` are those that another scheduler has or had, or that changed. What is neither lost its host.
+    """
+
+    won: frozenset[str]
+    overtaken: frozenset[str] = frozenset()
+
+
+def pending(tx: Transaction, limit: int, start: str = "") -> tuple[Pending, ...]:
+    """Instances that need a host, in order of their reservations from ``start`` on and around.
+
+    At least ``limit`` where there are as many, for reservations are whole. Schedulers that begin at different ones do
+    not meet while much is to be done.
+    """
+    chosen = _PENDING.limit(limit)
+    rows = list(tx.execute(chosen.where(table.c.reservation_id >= start)))
+    if start and len(rows) < limit:
+        rows += tx.execute(chosen.where(table.c.reservation_id < start)).all()
+    if len(rows) >= limit:
+        cut = rows[-1].reservation_id
+        rows = [row for row in rows if row.reservation_id != cut]
+        rows += tx.execute(_PENDING.where(table.c.reservation_id == cut)).all()
     physical = networks.physical_of_devices(tx, [row.id for row in rows])
     return tuple(_pending(row, physical.get(row.id, ())) for row in rows)
 
 
 def _pending(row: Row[Any], physical_networks: tuple[str, ...]) -> Pending:
-    record = instances.record_of(row)
     return Pending(id=row.id, generation=row.generation, reservation_id=row.reservation_id,
                    launch_index=row.launch_index, together=row.min_count, created_at=row.created_at,
                    request=PlacementRequest(
                        vcpus=row.vcpus, memory_mib=row.memory_mib, disk_gib=row.disk_gib, zone=row.zone_wanted,
                        host=row.host_wanted, project_id=row.project_id,
-                       image_properties=record.image.properties, extra_specs=record.flavor.extra_specs,
+                       image_properties=instances.image_of(row.image).properties,
+                       extra_specs=instances.flavor_of(row.flavor).extra_specs,
                        physical_networks=physical_networks))
 
 
-def claim(tx: Transaction, choices: Sequence[Choice], host_gone: float) -> frozenset[str]:
-    """Give instances their hosts; returns the ids that got theirs.
+def claim(tx: Transaction, choices: Sequence[Choice], host_gone: float) -> Claimed:
+    """Give instances their hosts.
 
     A choice whose instance changed, or whose host no longer fits, is enabled or is alive, loses; with it the others
     of its reservation that must go together.
     """
-    found = instances.of_ids(tx, [choice.pending.id for choice in choices], lock=True)
-    room = hosts.locked(tx, [choice.host for choice in choices], host_gone)
+    found = instances.unlocked(tx, [choice.pending.id for choice in choices])
+    wanted = {choice.pending.id for choice in choices
+              if choice.pending.id in found and _still_wanted(found[choice.pending.id], choice)}
+    room = hosts.locked(tx, [choice.host for choice in choices if choice.pending.id in wanted], host_gone)
     won: list[tuple[Instance, Host]] = []
     for group in _groups(choices):
         placed = _place_group(group, found, room)
         won.extend(placed)
     _write(tx, won)
-    return frozenset(instance.id for instance, _ in won)
+    return Claimed(frozenset(instance.id for instance, _ in won),
+                   frozenset(choice.pending.id for choice in choices) - wanted)
 
 
 def _groups(choices: Sequence[Choice]) -> list[list[Choice]]:

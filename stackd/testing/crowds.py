@@ -79,7 +79,7 @@ class Crowd:
         """Claim hosts for these, in turn, in one transaction."""
         turns = cycle(names or self.hosts)
         choices = [Choice(pending=one, host=next(turns)) for one in pending]
-        return await self.database.write(placements.claim, choices, HOST_GONE)
+        return (await self.database.write(placements.claim, choices, HOST_GONE)).won
 
     async def pending(self) -> tuple[Pending, ...]:
         """Who needs a host."""

@@ -43,7 +43,7 @@ def launched(cloud: Cloud, count: int = 1, together: int = 1, **fields: Any) -> 
 
 def claim(cloud: Cloud, *pairs: tuple[Pending, str], gone: float = 60.0) -> frozenset[str]:
     """Claim hosts for instances."""
-    return cloud.write(placements.claim, [Choice(pending=one, host=host) for one, host in pairs], gone)
+    return cloud.write(placements.claim, [Choice(pending=one, host=host) for one, host in pairs], gone).won
 
 
 def host(cloud: Cloud, name: str) -> Host:
@@ -154,3 +154,33 @@ def test_recounting_finds_what_was_claimed(cloud: Cloud) -> None:
     cloud.write(Transaction.use, "host-1", (7, 7, 7, 7))
     cloud.write(hosts.recount, "host-1")
     assert evolve(host(cloud, "host-1"), last_seen=0) == evolve(before, last_seen=0)
+
+
+def test_what_others_have_already_is_told_apart_from_hosts_that_are_full(cloud: Cloud) -> None:
+    taken, *others = (launched(cloud)[0] for _ in range(6))
+    claim(cloud, (taken, "host-1"))
+    claimed = cloud.write(placements.claim, [Choice(pending=one, host="host-1") for one in (taken, *others)], 60.0)
+    assert claimed.overtaken == {taken.id}
+    assert len(claimed.won) == 3
+
+
+def test_the_waiting_are_read_from_anywhere_and_around_with_whole_reservations(cloud: Cloud) -> None:
+    for _ in range(3):
+        launched(cloud, count=4)
+    everybody = cloud.read(placements.pending, 1000)
+    order = list(dict.fromkeys(one.reservation_id for one in everybody))
+    around = cloud.read(placements.pending, 6, order[1])
+    assert [one.reservation_id for one in around] == [order[1]] * 4 + [order[2]] * 4
+    assert {one.id for one in cloud.read(placements.pending, 12, order[2])} == {one.id for one in everybody}
+
+
+def test_a_listing_sees_every_change_and_keeps_what_did_not_change(cloud: Cloud) -> None:
+    listing = hosts.Listing()
+    before = cloud.read(listing.read, 60.0)
+    assert list(before.values()) == list(cloud.read(hosts.listed, 60.0))
+    claim(cloud, (launched(cloud)[0], "host-1"))
+    after = cloud.read(listing.read, 60.0)
+    assert after["host-1"].instances == 1
+    assert after["host-2"] is before["host-2"]
+    cloud.clock.advance(100)
+    assert not any(one.alive for one in cloud.read(listing.read, 60.0).values())
