@@ -98,6 +98,8 @@ def _checked(subnet: Subnet) -> Subnet:
 def _create(tx: Transaction, caller: Caller, project_id: str, request: NewSubnet) -> Subnet:
     limits = quotas.lock(tx, project_id)
     quotas.demand("subnets", limits.subnets, store.count(tx, project_id), 1)
+    # The quota rows of two projects do not stand between them: an administrator may add subnets for either.
+    store.hold_network(tx, request.network_id)
     network = owned(tx, caller, request.network_id)
     cidr = str(addressing.subnet_prefix(request.cidr, request.ip_version))
     others = [other.cidr for other in store.of_networks(tx, [network.id])]

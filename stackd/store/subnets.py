@@ -17,7 +17,7 @@ from stackd.rules import addressing
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
 from stackd.store.holding import hold
-from stackd.store.tables.networks import floating_ips, port_addresses, ports, subnets
+from stackd.store.tables.networks import floating_ips, networks, port_addresses, ports, subnets
 
 _NAMES = tuple(attribute.name for attribute in fields(Subnet))
 
@@ -39,6 +39,11 @@ def of_ids(tx: Transaction, ids: Iterable[str]) -> list[Subnet]:
 def of_networks(tx: Transaction, network_ids: Iterable[str]) -> list[Subnet]:
     """The subnets of some networks, oldest first within each piece."""
     return gathered(network_ids, lambda some: _records(tx, subnets.c.network_id.in_(some)))
+
+
+def hold_network(tx: Transaction, network_id: str) -> None:
+    """Nobody else adds subnets to the network until commit."""
+    hold(tx, networks, networks.c.id == network_id)
 
 
 def add(tx: Transaction, many: Sequence[Subnet]) -> None:

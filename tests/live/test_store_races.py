@@ -157,6 +157,22 @@ async def test_no_port_is_left_on_a_network_that_is_deleted(database: Database) 
 
 
 @ensureDeferred
+async def test_subnets_of_two_projects_on_one_network_never_overlap(database: Database) -> None:
+    crowd, other = Crowd(database), Crowd(database, "other", "999999999999")
+    await crowd.settle()
+    await other.settle()
+    admin = evolve(crowd.caller, roles=frozenset({ADMIN}))
+    nets, subnets = Networks(database), Subnets(database)
+    for _ in range(4):
+        network = await nets.create(crowd.caller, NewNetwork(name="n"))
+        made, failed = await together(
+            subnets.create(admin, NewSubnet(network_id=network.id, cidr=cidr, ip_version=4, project_id=one.project.id))
+            for cidr in ("10.0.0.0/16", "10.0.3.0/24") for one in (crowd, other) * 2)
+        assert kinds_of(failed) == {errors.InvalidValue}
+        assert len(made) == 1
+
+
+@ensureDeferred
 async def test_reports_of_instances_and_of_their_ports_never_wait_for_each_other(database: Database) -> None:
     """Two conductors, one told that guests are gone, one of their wiring, while users act on the same guests."""
     crowd = Crowd(database)
