@@ -11,6 +11,7 @@ from typing import Any
 from stackd.testing.chaos.doubling import Doubling
 from stackd.testing.chaos.journal import Journal
 from stackd.testing.chaos.monkey import Mischief
+from stackd.testing.lab.ground import Namespaces
 from stackd.testing.lab.site import Site
 from stackd.testing.processes import wait_for
 
@@ -85,6 +86,13 @@ class Mischiefs:
             yield Mischief("host-cut-off", 1.0, touched, partial(self._signal, touched, signal.SIGSTOP),
                            partial(self._signal, touched, signal.SIGCONT), lasting=CUT_OFF_SECONDS, counted=(host,))
 
+        ground = self._site.ground
+        if isinstance(ground, Namespaces):
+            for real in ground.fabric.hosts:
+                yield Mischief("cable-pulled", 1.0, frozenset({f"cable of {real.netns}"}),
+                               partial(_done, partial(ground.fabric.cut, real)), partial(ground.fabric.join, real),
+                               lasting=CUT_OFF_SECONDS, counted=(real.netns,))
+
     def _signal(self, names: frozenset[str], number: signal.Signals) -> str:
         for name in names:
             pid = self._site.pid(name)
@@ -126,7 +134,7 @@ def _kill_process(pid: int) -> str | None:
 
 def _done(act: Any, **options: Any) -> str:
     act(**options)
-    return str(act.__name__)
+    return "done"
 
 
 def _nothing() -> None:

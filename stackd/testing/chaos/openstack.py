@@ -89,9 +89,11 @@ class OpenStack:
         self._image = orjson.loads(made.body)["id"]
         return self.ask("PUT", f"/v2/images/{self._image}/file", raw=content)
 
-    def use_image(self, id: str) -> None:
-        """Launch from this image."""
-        self._image = id
+    def find_image(self, name: str) -> bool:
+        """Launch from the image of this name; whether there is one."""
+        found = self.read(f"/v2/images?name={name}")
+        self._image = found["images"][0]["id"] if found and found["images"] else ""
+        return bool(self._image)
 
     @property
     def image(self) -> str:

@@ -17,7 +17,7 @@ from stackd import errors
 from stackd.cli.asking import ask as ask_operator
 from stackd.cli.asking import rendered
 from stackd.store.engines import make_engine
-from stackd.testing.chaos import checks, promises, rows, worlds
+from stackd.testing.chaos import checks, promises, realworlds, rows, worlds
 from stackd.testing.chaos.asking import Outcome
 from stackd.testing.chaos.checks import Violation
 from stackd.testing.chaos.clients import Client, Pace
@@ -27,6 +27,8 @@ from stackd.testing.chaos.mischiefs import Mischiefs
 from stackd.testing.chaos.monkey import Monkey, Temper
 from stackd.testing.chaos.openstack import Login, OpenStack, short
 from stackd.testing.chaos.telling import Result
+from stackd.testing.demo.first_vm import IMAGE as DEMO
+from stackd.testing.lab.options import FAKE
 from stackd.testing.lab.site import Site
 
 SETTLES_WITHIN = 120.0
@@ -69,10 +71,11 @@ class Run:
     # --- the parts of a run ---
 
     def prepare(self) -> None:
-        """An image to launch, and room for all that clients may ask for."""
-        made = self.openstack.upload("chaos", IMAGE)
-        if not made.accepted:
-            raise errors.StackdError(f"The image cannot be uploaded: {made.words}")
+        """An image to launch, the demonstration's where it is there; and room for all that clients may ask for."""
+        if not self.openstack.find_image(DEMO):
+            made = self.openstack.upload("chaos", IMAGE)
+            if not made.accepted:
+                raise errors.StackdError(f"The image cannot be uploaded: {made.words}")
         self.ec2 = Ec2(self._key, f"ami-{short(self.openstack.image)}")
         ask_operator(self._site.folder, "quota-set", {"project": self._site.credentials.project, "limits": LIMITS})
 
@@ -128,7 +131,9 @@ class Run:
 
     def look(self) -> tuple[rows.Rows, Sequence[worlds.World]]:
         """Rows and hosts as they are now."""
-        return rows.read(self._database, HOST_GONE), worlds.fake_worlds(self._site.folder)
+        fake = self._site.options.drivers == FAKE
+        return rows.read(self._database, HOST_GONE), (
+            worlds.fake_worlds(self._site.folder) if fake else realworlds.real_worlds(self._site))
 
     def settle(self, check: Callable[[rows.Rows, Sequence[worlds.World]], Iterable[Violation]],
                ) -> tuple[float | None, list[Violation]]:
