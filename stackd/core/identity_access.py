@@ -37,9 +37,11 @@ def demand_self(caller: Caller, user_id: str) -> None:
 
 
 def demand_person(caller: Caller, action: str) -> None:
-    """Raise ``NotAllowed`` when the caller came by an application credential: a leaked one must not breed."""
+    """Raise ``NotAllowed`` for an application credential and for a service: what leaks must not breed."""
     if caller.application_credential_id:
         raise errors.NotAllowed(f"An application credential may not {action}.", remedy="Use the user's password.")
+    if caller.is_service:
+        raise errors.NotAllowed(f"A service may not {action}.", remedy="Ask an administrator to.")
 
 
 def demand_name(kind: str, name: str) -> None:

@@ -39,7 +39,7 @@ class Roles:
         return await self._changes.write(_create, caller, Role(id=new_id(), name=name, description=description))
 
     async def update(self, caller: Caller, id: str, changes: dict[str, Any]) -> Role:
-        """Set ``name`` or ``description``; the names of the three built-in roles stay.
+        """Set ``name`` or ``description``; the names of the built-in roles stay.
 
         Raises ``NotAllowed``, ``NotFound``, ``AlreadyExists``, ``InUse``.
         """
@@ -83,7 +83,7 @@ class Roles:
 
 
 def ensure(tx: Transaction, caller: Caller) -> dict[str, Role]:
-    """The three built-in roles by name, made where missing; for bootstrapping."""
+    """The built-in roles by name, made where missing; for bootstrapping."""
     return {name: store.role_by_name(tx, name) or _create(tx, caller, Role(id=new_id(), name=name)) for name in ROLES}
 
 

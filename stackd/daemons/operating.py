@@ -1,4 +1,4 @@
-"""The operator's commands: what ``stackd explain``, ``reset``, ``user``, ``project`` and ``quota`` ask for.
+"""The operator's commands: what ``stackd explain``, ``reset``, ``user``, ``project``, ``quota``, ``host`` ask.
 
 Each is a coroutine function of a JSON object; ``daemons/operator.py`` serves them on a socket only the operator
 may open, so they act as an administrator.
@@ -10,23 +10,22 @@ from attrs import asdict
 
 from stackd import errors
 from stackd.core.explain import Explain
+from stackd.daemons.hostusers import OPERATOR, HostUsers
 from stackd.daemons.operator import Command
 from stackd.daemons.parts import Parts
 from stackd.daemons.resetting import Resetting
 from stackd.model import kinds
-from stackd.model.callers import ADMIN, Caller
 from stackd.model.identities import Project, Role, User
 from stackd.model.paging import PageRequest
 
 Body = dict[str, Any]
-OPERATOR = Caller(user_id="operator", user_name="operator", project_id="", project_name="",
-                  roles=frozenset({ADMIN}), request_id="operator")
 
 
 def operator_commands(parts: Parts, resetting: Resetting | None) -> dict[str, Command]:
     """All commands by name; ``resetting`` is None where guests are real."""
     people = People(parts)
     limits = Limits(parts, people)
+    hosts = HostUsers(parts.core, parts.identity, parts.reactor)
     explain = Explain(parts.database, parts.config.hosts.gone)
 
     async def explained(body: Body) -> Any:
@@ -45,6 +44,7 @@ def operator_commands(parts: Parts, resetting: Resetting | None) -> dict[str, Co
         "user-password": people.set_password, "user-grant": people.grant, "user-revoke": people.revoke,
         "project-list": people.list_projects, "project-create": people.create_project,
         "project-delete": people.delete_project, "quota-show": limits.show, "quota-set": limits.change,
+        "host-list": hosts.list, "host-add": hosts.add, "host-remove": hosts.remove,
     }
 
 

@@ -16,7 +16,7 @@ from stackd.interfaces.clock import Clock
 from stackd.interfaces.imageservice import IContent, IUploads
 from stackd.interfaces.imagestore import IImageStore
 from stackd.model import ids
-from stackd.model.callers import READER, Caller
+from stackd.model.callers import IMAGE_READER, Caller
 from stackd.model.images import Image, ImageStatus, StoredBytes
 from stackd.rules import policy
 
@@ -61,9 +61,9 @@ class Content:
 
     async def for_download(self, caller: Caller, image_id: str) -> Image:
         """The image, when the caller may read its bytes."""
-        policy.demand(caller, READER, "download images")
+        policy.demand(caller, IMAGE_READER, "download images")
         image = await self._registry.show(caller, image_id)
-        if image.status is ImageStatus.DEACTIVATED and not caller.is_admin:
+        if image.status is ImageStatus.DEACTIVATED and not caller.reads_all_images:
             raise errors.NotAllowed(f"Image {ids.dashed(image_id)} is deactivated; its bytes cannot be read.",
                                     remedy="Ask its owner to reactivate it.")
         return image

@@ -14,7 +14,7 @@ from stackd import errors
 from stackd.imageservice import access
 from stackd.interfaces.imageservice import IUploads
 from stackd.model import ids, kinds
-from stackd.model.callers import MEMBER, READER, Caller
+from stackd.model.callers import IMAGE_READER, MEMBER, Caller
 from stackd.model.images import Image, ImageQuery, ImageStatus, NewImage, StoredBytes
 from stackd.model.paging import Page
 from stackd.rules import policy
@@ -61,17 +61,17 @@ class Registry:
 
     async def show(self, caller: Caller, image_id: str) -> Image:
         """One image; raises ``NotFound``."""
-        policy.demand(caller, READER, "show images")
+        policy.demand(caller, IMAGE_READER, "show images")
         return await self.database.read(access.visible, caller, image_id)
 
     async def find(self, caller: Caller, low: str, high: str) -> Image:
         """The image with an id within [low, high]; raises ``NotFound``."""
-        policy.demand(caller, READER, "show images")
+        policy.demand(caller, IMAGE_READER, "show images")
         return await self.database.read(_find, caller, low, high)
 
     async def list(self, caller: Caller, query: ImageQuery) -> Page[Image]:
         """Images the caller may see; raises ``InvalidMarker``."""
-        policy.demand(caller, READER, "list images")
+        policy.demand(caller, IMAGE_READER, "list images")
         return await self.database.read(images.page, _viewer(caller, query), query)
 
     async def update(self, caller: Caller, image_id: str, change: Change) -> Image:
@@ -150,7 +150,7 @@ class Registry:
 
 
 def _viewer(caller: Caller, query: ImageQuery) -> str | None:
-    if caller.is_admin:
+    if caller.reads_all_images:
         return query.viewer
     if query.viewer not in (None, caller.project_id):
         raise errors.NotAllowed("You are not permitted to list images as another project sees them.",

@@ -10,7 +10,7 @@ from stackd import errors
 from stackd.imageservice import access
 from stackd.interfaces.imageservice import ISharing
 from stackd.model import ids
-from stackd.model.callers import MEMBER, READER, Caller
+from stackd.model.callers import IMAGE_READER, MEMBER, Caller
 from stackd.model.images import Image, ImageMember, MemberStatus, Visibility
 from stackd.rules import policy
 from stackd.store import imagemembers
@@ -29,12 +29,12 @@ class Sharing:
 
     async def members(self, caller: Caller, image_id: str) -> tuple[ImageMember, ...]:
         """All members for the owner, only itself for a member."""
-        policy.demand(caller, READER, "list members of images")
+        policy.demand(caller, IMAGE_READER, "list members of images")
         return await self._database.read(_members, caller, image_id)
 
     async def show(self, caller: Caller, image_id: str, member: str) -> ImageMember:
         """One member; raises ``NotFound``."""
-        policy.demand(caller, READER, "show members of images")
+        policy.demand(caller, IMAGE_READER, "show members of images")
         return await self._database.read(_one, caller, image_id, member)
 
     async def add(self, caller: Caller, image_id: str, member: str) -> ImageMember:
@@ -100,7 +100,7 @@ def _shared(image: Image) -> Image:
 
 
 def _knows(caller: Caller, image: Image, member: str) -> bool:
-    return caller.is_admin or caller.project_id in (image.owner, member)
+    return caller.reads_all_images or caller.project_id in (image.owner, member)
 
 
 def _no_member(image_id: str, member: str) -> errors.NotFound:

@@ -5,7 +5,9 @@ from attrs import frozen
 ADMIN = "admin"
 MEMBER = "member"
 READER = "reader"
-ROLES = (ADMIN, MEMBER, READER)
+IMAGE_READER = "image-reader"
+"""Of hosts and other services: may see and read every image, and nothing else anywhere."""
+ROLES = (ADMIN, MEMBER, READER, IMAGE_READER)
 
 
 @frozen(kw_only=True)
@@ -32,3 +34,13 @@ class Caller:
     def is_admin(self) -> bool:
         """Whether the caller may see and do everything."""
         return ADMIN in self.roles
+
+    @property
+    def reads_all_images(self) -> bool:
+        """Whether every project's images are theirs to see and read."""
+        return not self.roles.isdisjoint((ADMIN, IMAGE_READER))
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is no person: one who holds nothing but a role of services."""
+        return self.roles == {IMAGE_READER}

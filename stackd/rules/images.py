@@ -11,8 +11,9 @@ _OPEN = (Visibility.PUBLIC, Visibility.COMMUNITY)
 
 
 def open_to(caller: Caller, image: Image) -> bool:
-    """Whether the caller sees the image without being a member: an administrator, the owner, or anybody."""
-    return caller.is_admin or image.visibility in _OPEN or bool(caller.project_id and image.owner == caller.project_id)
+    """Whether the caller sees the image without being a member: an administrator or service, the owner, or anybody."""
+    own = bool(caller.project_id) and image.owner == caller.project_id
+    return caller.reads_all_images or image.visibility in _OPEN or own
 
 
 def may_be_member(caller: Caller, image: Image) -> bool:

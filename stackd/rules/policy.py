@@ -1,16 +1,18 @@
 """Who may do what: one table from rule to the role it needs, asked by every use case first.
 
-Admin includes member includes reader. Whether a resource is the caller's own is a second question, answered
-with :func:`may_see`; a foreign resource is *not found*, never *not allowed*.
+Admin includes member includes reader; each of them may read images, as those may who may do nothing else. Whether a
+resource is the caller's own is a second question, answered with :func:`may_see`; a foreign resource is *not found*,
+never *not allowed*.
 """
 
 from stackd import errors
-from stackd.model.callers import ADMIN, MEMBER, READER, Caller
+from stackd.model.callers import ADMIN, IMAGE_READER, MEMBER, READER, Caller
 
 _INCLUDED = {
     READER: frozenset({READER, MEMBER, ADMIN}),
     MEMBER: frozenset({MEMBER, ADMIN}),
     ADMIN: frozenset({ADMIN}),
+    IMAGE_READER: frozenset({IMAGE_READER, READER, MEMBER, ADMIN}),
 }
 
 

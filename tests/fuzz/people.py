@@ -1,6 +1,7 @@
 """Who attacks: tokens and keys of two projects of a running cloud, and the ids of what both have."""
 
 import json
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -16,7 +17,7 @@ class Person:
     """A user with a token and an access key in one project."""
 
     def __init__(self, cloud: Running, name: str, password: str, project: str) -> None:
-        """Log in and make a key."""
+        """Log in."""
         self._base = cloud.base
         self.wire = Wire(cloud.base + 1)
         answer = self.wire.send("POST", "/identity/v3/auth/tokens", body=json.dumps({"auth": {
@@ -27,8 +28,12 @@ class Person:
         self.token = answer.headers["x-subject-token"]
         view = answer.json()["token"]
         self.user_id, self.project_id = view["user"]["id"], view["project"]["id"]
-        self.key = self.ask("POST", f"/identity/v3/users/{self.user_id}/credentials/OS-EC2",
-                            {"tenant_id": self.project_id})["credential"]
+
+    @cached_property
+    def key(self) -> Any:
+        """An access key, made when it is first needed."""
+        return self.ask("POST", f"/identity/v3/users/{self.user_id}/credentials/OS-EC2",
+                        {"tenant_id": self.project_id})["credential"]
 
     def ask(self, method: str, path: str, body: Any = None, version: str = "") -> Any:
         """The JSON of an answer that must be a good one."""

@@ -62,7 +62,7 @@ async def test_openstacksdk_administers_tenants(keystone: Any, url: str) -> None
         user = cloud.create_user(name="ann", password="ann-secret", default_project=project.id, domain_id="default")
         assert cloud.grant_role("member", user="ann", project="lab")
         assert cloud.get_project("lab").id == project.id and cloud.get_user("ann").id == user.id
-        assert {role.name for role in cloud.identity.roles()} == {"admin", "member", "reader"}
+        assert {role.name for role in cloud.identity.roles()} == {"admin", "member", "reader", "image-reader"}
         assert [service.type for service in cloud.identity.services()] == ["identity", "compute", "image", "network"]
         ann = session.Session(v3.Password(url, username="ann", password="ann-secret", project_name="lab",
                                           user_domain_id="default", project_domain_id="default"))
