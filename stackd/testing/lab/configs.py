@@ -10,9 +10,18 @@ from attrs import asdict, frozen
 
 from stackd.config.sections import Cloud
 from stackd.testing.lab.ground import HostGround
-from stackd.testing.lab.options import FAKE, SiteOptions, kind_of
+from stackd.testing.lab.options import FAKE, LISTENING, SiteOptions, kind_of
 
 Tree = dict[str, dict[str, Any]]
+
+
+@frozen(kw_only=True)
+class ImageUser:
+    """Who a daemon is to the image service."""
+
+    user: str
+    project: str
+    password: str
 
 
 @frozen(kw_only=True)
@@ -25,12 +34,13 @@ class HostFacts:
     broker_url: str
     image_url: str
     auth_url: str
+    image_user: ImageUser
     ground: HostGround
 
 
 @frozen(kw_only=True)
 class ControlFacts:
-    """What is true of the control plane. ``port_bases`` are by daemon, of those that listen."""
+    """What is true of the control plane."""
 
     database_url: str
     broker_url: str
@@ -38,20 +48,21 @@ class ControlFacts:
     address: str
     image_url: str
     auth_url: str
-    port_bases: Mapping[str, int]
+    image_user: ImageUser
 
 
 class Configs:
     """Writes them into ``folder/conf``."""
 
-    def __init__(self, folder: Path, options: SiteOptions, service_password: str, trusted: str, external: str) -> None:
-        """The password is the image service's user's; ``trusted`` is the control plane's user of the broker.
+    def __init__(self, folder: Path, options: SiteOptions, bases: Mapping[str, int], trusted: str,
+                 external: str) -> None:
+        """``bases`` are the ports of daemons; ``trusted`` is the control plane's user of the broker.
 
         ``external`` is the network of floating addresses, empty for the usual one.
         """
+        self._bases = bases
         self._folder = folder
         self._options = options
-        self._password = service_password
         self._trusted = trusted
         self._external = {"external_cidr": external} if external else {}
 
@@ -67,8 +78,10 @@ class Configs:
         tree: Tree = {
             "cloud": {"state": str(state), **self._external},
             "bus": self._bus(facts.broker_url),
-            "api": {"host": facts.listen, "public_host": facts.address, "port_base": facts.port_bases.get(name, 8773)},
-            "image": self._images(facts.image_url, facts.auth_url)}
+            "api": {"host": facts.listen, "public_host": facts.address, "port_base": self._bases[name]},
+            "image": self._images(facts)}
+        if kind not in LISTENING:
+            tree["monitor"] = {"host": facts.address, "port": self._bases[name]}
         if kind == "image":
             tree["image"] = {"folder": str(self._folder / "images")}
         else:
@@ -88,20 +101,20 @@ class Configs:
         tree: Tree = {
             "cloud": {"state": str(self._folder / "hosts" / facts.name), "zones": zones, **self._external},
             "bus": {**self._bus(facts.broker_url), "trusted_users": [self._trusted]},
-            "image": self._images(facts.image_url, facts.auth_url),
+            "image": self._images(facts),
             "hosts": {"name": facts.name, "number": facts.number},
             "compute": {"driver": "fake" if fake else "libvirt"},
             "network": {"driver": "fake"} if fake else {
                 "driver": "linuxbridge", **asdict(facts.ground)}}
         for kind in ("compute", "network"):
-            self._write(f"{kind}@{facts.name}", tree)
+            name = f"{kind}@{facts.name}"
+            self._write(name, {**tree, "monitor": {"port": self._bases[name]}})
 
     def _bus(self, url: str) -> dict[str, Any]:
         return {"driver": "amqp", "urls": [url]}
 
-    def _images(self, url: str, auth_url: str) -> dict[str, Any]:
-        return {"driver": "http", "url": url, "auth_url": auth_url, "user": "admin", "project": "admin",
-                "password": self._password}
+    def _images(self, facts: ControlFacts | HostFacts) -> dict[str, Any]:
+        return {"driver": "http", "url": facts.image_url, "auth_url": facts.auth_url, **asdict(facts.image_user)}
 
     def _write(self, name: str, tree: Tree) -> None:
         usual: Tree = {"identity": {"password_cost": "cheap"}} if self._options.drivers == FAKE else {}

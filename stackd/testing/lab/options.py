@@ -9,6 +9,8 @@ import orjson
 from attrs import asdict, evolve, field, frozen
 
 FILE = "site.json"
+LISTENING = ("api", "image")
+"""Daemons with an API, beside which health and metrics are."""
 FAKE, REAL = "fake", "real"
 Settings = Mapping[str, Mapping[str, Any]]
 """Keys of the configuration by section, which win over what the site would write."""
