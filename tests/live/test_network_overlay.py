@@ -18,6 +18,7 @@ from stackd.drivers.networks.namespaces import listening_socket
 from stackd.model.groups import Direction
 from stackd.model.wirings import NetworkWiring, ObservedWiring, PortWiring, WiringChange
 from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, removal_of, rule, shown
+from stackd.testing.lab.fabric import UNDERLAY_LINK
 from tests.live.overlay_bench import OverlayBench, OverlayHost, fabricated
 from tests.live.plugging import Guest, blocked, connects, pings, run
 
@@ -188,11 +189,44 @@ async def test_what_fits(bench: OverlayBench) -> None:
     assert moved(guests[0], guests[1]) == BULK
 
 
+@pytest.mark.parametrize("underlay", [1400, 9000])
+@pytest_twisted.ensureDeferred
+async def test_an_underlay_of_another_size(bench: OverlayBench, underlay: int) -> None:
+    """Networks get 50 bytes less: guests are told so, what is as large is not cut, and the way outside works."""
+    network = network_of(mtu=underlay - 50)
+    for host in bench.hosts[:2]:
+        run(bench.fabric.core, "ip", "link", "set", f"under{host.host.number}", "mtu", str(underlay))
+        run(host.name, "ip", "link", "set", UNDERLAY_LINK, "mtu", str(underlay))
+    run(bench.fabric.core, "ip", "link", "set", "under", "mtu", str(underlay))
+    guests = await meshed(bench.hosts[:2], network, *(port_of(network, n, group_ids=(OPEN.id,)) for n in (5, 6)))
+    for guest in guests:
+        assert guest.dhcp()["mtu"] == str(network.mtu)
+        run(guest.name, "ip", "link", "set", "eth0", "mtu", str(network.mtu))
+        run(guest.host, "ip", "link", "set", guest.port.tap, "mtu", str(network.mtu))
+    before = [fragments(host) for host in bench.hosts[:2]]
+    run(guests[0].name, "ping", "-c", "1", "-W", "2", "-M", "do", "-s", str(network.mtu - 28), "10.0.0.6")
+    assert moved(guests[0], guests[1]) == BULK
+    assert [fragments(host) for host in bench.hosts[:2]] == before
+    outside = listening_socket(bench.fabric.outside, bench.fabric.gateway, 5002)
+    assert transferred(guests[0].name, outside, bench.fabric.gateway, 5002) == BULK
+
+
+def fragments(host: OverlayHost) -> str:
+    """How many packets the host has cut."""
+    lines = [line.split() for line in run(host.name, "cat", "/proc/net/snmp").splitlines() if line.startswith("Ip:")]
+    return lines[1][lines[0].index("FragCreates")]
+
+
 def moved(source: Guest, target: Guest) -> int:
     """How many bytes of a bulk transfer over TCP arrive."""
-    with target.listen(5001) as listening:
+    return transferred(source.name, target.listen(5001), target.port.addresses[0], 5001)
+
+
+def transferred(source: str, listening: socket.socket, address: str, port: int) -> int:
+    """How many bytes of a bulk transfer from a namespace to a listening socket arrive."""
+    with listening:
         listening.settimeout(5)
-        sending = connects(source.name, target.port.addresses[0], 5001)
+        sending = connects(source, address, port)
         assert sending
         receiving = listening.accept()[0]
     receiving.settimeout(5)

@@ -70,7 +70,7 @@ def _build(folder: Path, say: Say) -> GuestImage:
 def _make(image: GuestImage, packages: dict[str, Path], linux: Path, work: Path, say: Say) -> None:
     say("making the ramdisk")
     trees.ramdisk(work / "ramdisk", packages, linux)
-    _write(Path(image.ari), gzip.compress(_cpio(work / "ramdisk"), 6, mtime=0))
+    _write(Path(image.ari), gzip.compress(cpio(work / "ramdisk"), 6, mtime=0))
     _write(Path(image.aki), kernel.vmlinuz(linux).read_bytes())
     say("making the root file system")
     trees.root(work / "root", packages, linux)
@@ -93,7 +93,8 @@ def file_system(tree: Path, target: Path, mib: int, offset: int = 0) -> None:
          "-E", f"root_owner=0:0,offset={offset}", "-d", str(tree), str(target), f"{mib}M"], SECONDS)
 
 
-def _cpio(tree: Path) -> bytes:
+def cpio(tree: Path) -> bytes:
+    """The tree as a ramdisk's archive, all of it root's."""
     names = sorted(str(path.relative_to(tree)) for path in tree.rglob("*"))
     archive = tree.parent / "ramdisk.cpio"
     run(["cpio", "-o", "-H", "newc", "-R", "0:0", "--quiet", "-F", str(archive)], SECONDS, tree,
