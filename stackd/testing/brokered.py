@@ -14,6 +14,7 @@ from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from txamqp.client import Closed
 from zope.interface import directlyProvides, implementer, providedBy
 
 from stackd.bus.amqp.bus import AmqpBus
@@ -28,7 +29,7 @@ from stackd.testing.metering import Meter
 from stackd.testing.saboteur import Life
 
 VARIABLE = "STACKD_TEST_BROKER"
-PATIENCE = 0.5
+PATIENCE = 1.0
 """Real seconds without anything coming after which what is under way was lost."""
 # Nothing pauses in real time: the tests' Clock says when rounds are due.
 SETTINGS = AmqpSettings(heartbeat=0.0, quorum=False, wake_pause=0.0, kept=("conductor",))
@@ -145,13 +146,16 @@ class BrokeredLines:
         client, names = self._made[0].client, Names(self._settings)
         if client is None:
             return
-        channel = client.new_channel()
-        await channel.channel_open()
-        for queue in (names.dead, *map(names.reports, self._settings.kept)):
-            await channel.queue_delete(queue=queue)
-        for exchange in (names.exchange, names.dead):
-            await channel.exchange_delete(exchange=exchange)
-        await channel.leave()
+        try:
+            channel = client.new_channel()
+            await channel.channel_open()
+            for queue in (names.dead, *map(names.reports, self._settings.kept)):
+                await channel.queue_delete(queue=queue)
+            for exchange in (names.exchange, names.dead):
+                await channel.exchange_delete(exchange=exchange)
+            await channel.leave()
+        except Closed:
+            return  # a broker that is dying, or too busy to be waited for
 
 
 @implementer(IMessageBus)
