@@ -1,12 +1,14 @@
 """The workers of the hosts this process plays: fake ones in any number, or one real one."""
 
 import socket
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
+from zope.interface import implementer
 
 from stackd import errors
 from stackd.config.physical import physical_links
@@ -16,6 +18,7 @@ from stackd.daemons.metadata import host_service
 from stackd.daemons.parts import Parts
 from stackd.drivers import loading
 from stackd.interfaces.hypervisor import IHypervisor
+from stackd.interfaces.measuring import IChecked
 from stackd.interfaces.network import INetworkDriver, IRouters
 from stackd.rules.plans.instance import PlanSettings
 from stackd.workers.compute import ComputeWorker
@@ -24,6 +27,7 @@ from stackd.workers.remote import RemoteAssignments
 from stackd.workers.settings import WorkerSettings
 
 FAKE = "fake"
+NOBODY = "0" * 32
 
 
 @frozen(kw_only=True)
@@ -60,6 +64,7 @@ def worker_settings(config: Config) -> WorkerSettings:
                           plan=PlanSettings(shutdown_grace=config.compute.shutdown_grace))
 
 
+@implementer(IChecked)
 class HostServices(MultiService):
     """Workers, and the drivers and locks they are done with when all have stopped."""
 
@@ -68,6 +73,16 @@ class HostServices(MultiService):
         super().__init__()  # type: ignore[no-untyped-call]
         self.locks = locks
         self.drivers: list[IHypervisor | INetworkDriver] = []
+
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
+        """Whether the hypervisor answers: it is asked for a guest that nobody has."""
+        async def look() -> str:
+            for driver in self.drivers:
+                if IHypervisor.providedBy(driver):
+                    await driver.look(NOBODY)
+            return ""
+
+        return {"hypervisor": look} if any(map(IHypervisor.providedBy, self.drivers)) else {}
 
     def stopService(self) -> "Deferred[None]":
         """Finish the running steps, then let go of the drivers; what they made stays."""

@@ -79,7 +79,10 @@ class DaemonService(MultiService):
 
 def configured(options: Mapping[str, Any]) -> Config:
     """What the file says that the options name; the defaults without one."""
-    config = load_file(Path(options["config"])) if options["config"] else Config()
+    try:
+        config = load_file(Path(options["config"])) if options["config"] else Config()
+    except errors.BadConfiguration as error:
+        raise SystemExit(f"stackd: {error}") from None  # a person reads it, who needs no traceback
     logging.keep(config.logging.level)
     return config
 

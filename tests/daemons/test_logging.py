@@ -64,3 +64,22 @@ def test_less_important_events_are_left_out() -> None:
     log.info("chatter")
     log.warn("trouble")
     assert [line["msg"] for line in lines(text)] == ["trouble"]
+
+
+def test_lines_that_come_together_stay_whole() -> None:
+    """Each is written in one piece, so that processes that share a pipe do not mix theirs."""
+    written: list[str] = []
+
+    class Pipe(io.StringIO):
+        """Remembers the pieces."""
+
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    lines = "".join(f'{{"n":{number}}}\n' for number in range(1000)) + "x" * 5000 + "\n"
+    log = Logger("x", observer=observer(Pipe()))  # type: ignore[arg-type]
+    log.info("access", json_lines=lines)
+    assert "".join(written) == lines
+    assert all(piece.endswith("\n") and (len(piece) <= 4096 or piece.count("\n") == 1) for piece in written)
+    assert len(written) < 20

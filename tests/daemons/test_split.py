@@ -83,3 +83,13 @@ def test_a_host_has_no_database(tmp_path: Path) -> None:
     with pytest.raises(errors.BadConfiguration, match="no database"):
         compute.makeService(options).startService()
     assert not (tmp_path / "stackd.db").exists()
+
+
+def test_a_wrong_configuration_is_told_without_a_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text("[bus]\ndriver = 3\n")
+    module = importlib.import_module("stackd.daemons.scheduler")
+    options = module.Options()
+    options.parseOptions(["--config", str(path)])
+    with pytest.raises(SystemExit, match=r"stackd: .*wrong\.toml has 1 errors:\s+bus\.driver"):
+        module.makeService(options)
