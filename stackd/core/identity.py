@@ -91,8 +91,9 @@ class Identity:
     async def caller_of_key(self, key: AccessKey, request_id: str) -> Caller:
         """The caller behind a key whose signature was verified; raises ``NotAuthenticated``."""
         now = self._clock.seconds()
+        # For this request alone, however long the database keeps it waiting.
         token = Token(user_id=key.user_id, project_id=key.project_id, roles=(), methods=("ec2credential",),
-                      issued_at=now, expires_at=now + 1.0, audit_id="")
+                      issued_at=now, expires_at=now + self._lifetime, audit_id="")
         return _caller(await self._put_to_standing(token), request_id)
 
     # --- tokens -------------------------------------------------------------------------------------

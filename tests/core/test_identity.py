@@ -229,6 +229,20 @@ async def test_an_access_key_leads_to_its_caller(cloud: Cloud) -> None:
 
 
 @ensureDeferred
+async def test_an_access_key_is_good_however_long_the_database_keeps_its_request_waiting(cloud: Cloud) -> None:
+    class Slow(InlineExecutor):
+        def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+            cloud.clock.advance(29.0)
+            return super().run(fn, *args)
+
+    key = await cloud.identity.access_key(cloud.tenancies.demo.key.access)
+    slow = Database("sqlite://", cloud.clock, Slow(), Slow(), lambda *wake: None, lambda tx: None)
+    slow.engine, slow._reading = cloud.database.engine, cloud.database._reading
+    caller = await new_identity(slow, cloud.clock).caller_of_key(key, "req-1")
+    assert caller.user_name == "demo"
+
+
+@ensureDeferred
 async def test_the_key_of_a_disabled_user_is_worth_nothing(cloud: Cloud) -> None:
     admin, key = await cloud.caller("admin"), cloud.tenancies.demo.key
     await cloud.identity.users.update(admin, key.user_id, {"enabled": False})
