@@ -34,6 +34,7 @@ def test_a_short_run_violates_nothing(site: Site, tmp_path: Path) -> None:
     result = run.whole()
     assert result.well, table(result, run.journal)
     outcomes = run.journal.of("request")
-    assert {words[0] for words in outcomes if words[1:] == ("launch", "accepted")} == {"openstack", "ec2"}
+    assert {words[0] for words in outcomes if words[2] == "accepted"} == {"openstack", "ec2"}
+    assert result.instances
     assert sum(run.journal.of("mischief").values()) >= 3
     assert not run.journal.of("monkey-failed")

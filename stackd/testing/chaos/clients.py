@@ -22,6 +22,7 @@ AGAIN = 2.0
 GRACE = 120.0
 """How long after the end a client still insists."""
 PORTS = (22, 80, 443, 8080)
+_NEVER = (401, 403, 500)
 _BECOMES = {"stop": STOPPED, "start": RUNNING, "reboot": RUNNING, "soft-reboot": RUNNING, "terminate": GONE}
 
 
@@ -96,12 +97,16 @@ class Client:
             answer = ask()
             self._journal.note("request", api, verb, answer.outcome.value, client=self.number, status=answer.status,
                                said="" if answer.accepted else answer.words, **details)
-            if answer.status == 500:
-                self._journal.note("internal-error", api, verb, said=answer.words)
+            self._complain(api, verb, answer)
             if answer.outcome is not Outcome.UNKNOWN or self._given_up.is_set():
                 return answer, lost
             lost = True
             self._given_up.wait(AGAIN)
+
+    def _complain(self, api: str, verb: str, answer: Answer) -> None:
+        """No trouble of the cloud is the client's fault: its credentials are good, and its quota is large."""
+        if answer.status in _NEVER:
+            self._journal.note("violation", f"status-{answer.status}", said=answer.words, api=api, verb=verb)
 
     def make_group(self) -> None:
         """Make the client's security group, which all its launches use."""
@@ -145,8 +150,7 @@ class Client:
         self._journal.note("request", "openstack", "launch", answer.outcome.value, client=self.number,
                            status=answer.status, said="" if answer.accepted else answer.words, token=launch.token,
                            ids=ids)
-        if answer.status == 500:
-            self._journal.note("internal-error", "openstack", "launch", said=answer.words)
+        self._complain("openstack", "launch", answer)
         if answer.outcome is Outcome.UNKNOWN:
             self._look_for(launch)
         else:

@@ -67,8 +67,6 @@ def _ends(result: Result, journal: Journal) -> Iterator[str]:
     yield f"\n  settled after {_seconds(result.settled)}, emptied after {_seconds(result.emptied)}"
     for fault, times in sorted(result.faults.items()):
         yield f"  {times} instances carry the fault: {fault}"
-    for words, times in journal.of("internal-error").items():
-        yield f"  {times} times {' '.join(words)} was answered with an internal error"
     yield f"  {len(result.violations)} violations; the journal is {journal.path}"
     for violation in result.violations:
         yield f"\n  {violation.kind} {violation.id}: {violation.words}"
