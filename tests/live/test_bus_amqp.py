@@ -276,12 +276,13 @@ async def test_a_host_is_confined(buses: Buses, rabbitmq: RabbitMq) -> None:
         await after(0.05)
     assert [letter.body for letter in letters] == [{"host": "h2"}]
     assert not endpoint.reports.pending
-    await refused_to_host(host)
+    await refused_to_host(host, buses.add(kept=(), admit=admission))
 
 
-async def refused_to_host(host: AmqpBus) -> None:
+async def refused_to_host(host: AmqpBus, other: AmqpBus) -> None:
     """A host can neither ask other hosts, nor serve as one, nor claim to be somebody."""
-    with pytest.raises(errors.OutcomeUnknown):
+    await soon(begun(other.serve("compute@h2", ListeningEndpoint())))
+    with pytest.raises(errors.NotAllowed):
         await host.call("compute@h2", "echo", {}, 5.0)
     serving = begun(host.serve("compute@h2", ListeningEndpoint()))
     await after(0.5)

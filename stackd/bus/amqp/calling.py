@@ -83,8 +83,8 @@ class Calling:
         # What nobody took by then the broker throws away.
         left = max(1, int((deadline - self._clock.seconds()) * 1000))
         content.properties |= {"expiration": str(left), "user-id": channel.client.user}
-        channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.calls(asked.address),
-                              mandatory=True, content=content)
+        channel.basic_publish(exchange=self._names.exchange_to(asked.address),
+                              routing_key=self._names.calls(asked.address), mandatory=True, content=content)
 
     def _opened(self, channel: WireChannel) -> None:
         channel.on_return = self._returned
@@ -137,4 +137,5 @@ class Calling:
         """Publish a wake that goes nowhere when nobody serves."""
         self._traffic["sent", "wake"] += 1
         content.properties["user-id"] = channel.client.user
-        channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.wakes(address), content=content)
+        channel.basic_publish(exchange=self._names.exchange_to(address), routing_key=self._names.wakes(address),
+                              content=content)

@@ -89,9 +89,11 @@ class AmqpSubscription:
         if self._stopped:
             return Topology()
         names, settings = self._names, self._settings
-        queues: list[Queue] = [names.wakes_queue(self._address), names.calls_queue(self._address)]
-        consumers = [Consumer(queue=queues[0].name, received=self._woken, prefetch=settings.most_wakes),
-                     Consumer(queue=queues[1].name, received=self._called, prefetch=settings.calls_at_once)]
+        queues: list[Queue] = [names.wakes_queue(self._address)]
+        consumers = [Consumer(queue=queues[0].name, received=self._woken, prefetch=settings.most_wakes)]
+        if self._endpoint.calls:
+            queues.append(names.calls_queue(self._address))
+            consumers.append(Consumer(queue=queues[1].name, received=self._called, prefetch=settings.calls_at_once))
         if names.keeps_reports(self._address):
             queues += [names.dead_queue(), names.reports_queue(self._address, server)]
             consumers.append(

@@ -1,7 +1,8 @@
 """Exchanges, queues, bindings and consumers as values, declared again on each connect; and how they are named.
 
-One topic exchange carries everything, with the queue's name as the key, so that a broker can confine a host's user by
-topic permissions. For each address there are up to three queues, and no message makes one:
+One topic exchange carries what hosts may say, with the queue's name as the key, so that a broker can confine a host's
+user by topic permissions. The queues of hosts are reached by their names, through the broker's default exchange: they
+are most of all queues, and with a binding each would take twice as long to declare. For each address there are up to three queues, and no message makes one:
 
 ``PREFIX.ADDRESS.reports``
     durable, replicated where the broker can; refuses more than it may keep; what cannot be applied goes to
@@ -38,7 +39,7 @@ class Exchange:
 
 @frozen(kw_only=True)
 class Queue:
-    """One durable queue, bound to an exchange by a key."""
+    """One durable queue, bound to an exchange by a key; without an exchange it is reached by its name alone."""
 
     name: str
     exchange: str
@@ -72,7 +73,8 @@ class Topology:
         for queue in self.queues:
             await channel.queue_declare(queue=queue.name, durable=True, auto_delete=queue.auto_delete,
                                         arguments=queue.arguments)
-            await channel.queue_bind(queue=queue.name, exchange=queue.exchange, routing_key=queue.key)
+            if queue.exchange:
+                await channel.queue_bind(queue=queue.name, exchange=queue.exchange, routing_key=queue.key)
         if self.confirms:
             await channel.confirm_select()
         for consumer in self.consumers:
@@ -96,6 +98,10 @@ class Names:
     def exchange(self) -> str:
         """What everything is published to."""
         return self.settings.prefix
+
+    def exchange_to(self, address: str) -> str:
+        """Where messages to the address are published."""
+        return "" if _of_host(address) else self.exchange
 
     @property
     def dead(self) -> str:
@@ -124,7 +130,7 @@ class Names:
 
     def keeps_reports(self, address: str) -> bool:
         """Whether reports to the address are kept; those of one host are not."""
-        return "@" not in address
+        return not _of_host(address)
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """Those this process declares: all, or none."""
@@ -145,22 +151,25 @@ class Names:
             "x-overflow": "reject-publish"}
         if offers_quorum(server) if self.settings.quorum is None else self.settings.quorum:
             arguments |= {"x-queue-type": "quorum", "x-delivery-limit": self.settings.delivery_limit}
-        return self._queue(self.reports(address), arguments)
+        name = self.reports(address)
+        return Queue(name=name, exchange=self.exchange, key=name, arguments=arguments)
 
     def calls_queue(self, address: str) -> Queue:
         """The queue of calls to the address."""
-        return self._queue(self.calls(address), {
-            "x-max-length": self.settings.most_calls, "x-max-length-bytes": self.settings.most_calls_bytes},
-            fleeting=True)
+        return self._fleeting(address, self.calls(address), {
+            "x-max-length": self.settings.most_calls, "x-max-length-bytes": self.settings.most_calls_bytes})
 
     def wakes_queue(self, address: str) -> Queue:
         """The queue of wakes to the address."""
-        return self._queue(self.wakes(address), {"x-max-length": self.settings.most_wakes}, fleeting=True)
+        return self._fleeting(address, self.wakes(address), {"x-max-length": self.settings.most_wakes})
 
-    def _queue(self, name: str, arguments: dict[str, Any], fleeting: bool = False) -> Queue:
-        if fleeting:
-            arguments["x-expires"] = int(self.settings.unserved_for * 1000)
-        return Queue(name=name, exchange=self.exchange, key=name, auto_delete=fleeting, arguments=arguments)
+    def _fleeting(self, address: str, name: str, arguments: dict[str, Any]) -> Queue:
+        return Queue(name=name, exchange=self.exchange_to(address), key=name, auto_delete=True,
+                     arguments={**arguments, "x-expires": int(self.settings.unserved_for * 1000)})
+
+
+def _of_host(address: str) -> bool:
+    return "@" in address
 
 
 def offers_quorum(server: dict[str, Any]) -> bool:
