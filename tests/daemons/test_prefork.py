@@ -1,6 +1,7 @@
 """``stack-api`` with several workers, as a real process: what clients notice when workers die or all is stopped."""
 
 import http.client
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ class Api:
     def __init__(self, folder: Path) -> None:
         """Started, and answering by both workers."""
         self.port = free_base() + 1
+        self.monitor = free_base()
         file = folder / "api.toml"
         file.write_text(f"""
 [cloud]
@@ -36,6 +38,8 @@ url = "sqlite:///{folder}/stackd.db"
 port_base = {self.port - 1}
 workers = 2
 stop_within = 20.0
+[monitor]
+port = {self.monitor}
 """)
         self.log = folder / "log"
         with self.log.open("wb") as log:
@@ -44,6 +48,13 @@ stop_within = 20.0
                  "stackd.daemons.logging.to_stdout", "stack-api", "--config", str(file)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
         assert wait_for(lambda: len(self.workers()) == 2 and len(self.spread(12)) == 2, PATIENCE), self.log.read_text()
+
+    def look(self, path: str) -> tuple[int, str]:
+        """What the master says of them."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.monitor, timeout=PATIENCE)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
 
     def workers(self) -> set[int]:
         """Their process ids."""
@@ -95,16 +106,15 @@ def lives(pid: int) -> bool:
     return False
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    """Killed at the end, if it is still there."""
-    api = Api(tmp_path)
-    workers = api.workers()
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Its master is killed at the end: then its workers end by themselves."""
+    api = Api(tmp_path_factory.mktemp("api"))
     yield api
+    workers = api.workers()
     api.process.kill()
     api.process.wait(PATIENCE)
-    # The workers of a master that was killed end by themselves.
-    assert wait_for(lambda: not any(map(lives, workers)), PATIENCE)
+    assert len(workers) == 2 and wait_for(lambda: not any(map(lives, workers)), PATIENCE)
 
 
 def begun_on(api: Api, worker: int) -> http.client.HTTPConnection:
@@ -129,7 +139,30 @@ def test_a_killed_worker_takes_only_its_requests_along(api: Api) -> None:
     assert doomed not in api.workers() and other in api.workers()
 
 
-def test_a_request_under_way_is_answered_before_the_end(api: Api) -> None:
+def answered(metrics: str) -> dict[str, float]:
+    """How many logins each worker has answered."""
+    found = re.findall(r'^stackd_http_requests_total{api="identity",.*worker="(.)"} (.*)$', metrics, re.MULTILINE)
+    return {worker: sum(float(count) for each, count in found if each == worker) for worker, _ in found}
+
+
+def test_the_master_tells_of_all_workers(api: Api) -> None:
+    assert wait_for(lambda: api.look("/healthz")[0] == 200, PATIENCE)
+    before = answered(api.look("/metrics")[1])
+    for worker in api.workers():
+        for _ in range(3):
+            api.finish(begun_on(api, worker))
+    after = answered(api.look("/metrics")[1])
+    assert set(after) == {"0", "1"}
+    assert all(after[worker] - before.get(worker, 0) >= 3 for worker in after)
+    frozen = psutil.Process(min(api.workers()))
+    frozen.suspend()
+    status, words = api.look("/healthz")
+    frozen.resume()
+    assert status == 503 and "It does not answer" in words
+
+
+def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
+    api = Api(tmp_path)
     under_way = [begun_on(api, worker) for worker in api.workers()]
     idle = http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE)
     idle.request("GET", "/healthz")
@@ -146,7 +179,7 @@ def test_a_request_under_way_is_answered_before_the_end(api: Api) -> None:
 
 
 def test_what_a_worker_is_told_survives_the_way() -> None:
-    post = Post(number=1, daemon="api", config=None, sockets={8773: 3}, monitor="\0stackd-")
+    post = Post(number=1, daemon="api", config=None, sockets={8773: 3}, workers=2, monitor="\0stackd-")
     assert Post.load(post.dump()) == post
 
 
