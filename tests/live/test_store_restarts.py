@@ -16,7 +16,7 @@ from stackd.model.instances import InstanceQuery
 from stackd.model.paging import PageRequest
 from stackd.store import hosts, instances
 from stackd.store.database import Database, Transaction
-from stackd.testing.crowds import Crowd, in_turns, kinds_of, together
+from stackd.testing.crowds import HOST_GONE, Crowd, in_turns, kinds_of, together
 from stackd.testing.servers import DatabaseServer
 from tests.live.database_fixtures import any_server, database, url
 
@@ -55,6 +55,31 @@ async def test_launches_go_on_after_a_restart(any_server: DatabaseServer, databa
                           lambda: deferToThread(restart)), LAUNCHES)
     expected = {f"n{number}" for number in range(LAUNCHES) if number != LAUNCHES // 2}
     assert await names(crowd) == Counter(expected)
+
+
+@ensureDeferred
+@SERVERS
+@pytest.mark.parametrize("crash", [False, True])
+async def test_claims_go_on_after_a_restart(any_server: DatabaseServer, database: Database, crash: bool) -> None:
+    """Schedulers that look at the same rows while the database goes away and comes back place each row once."""
+    crowd = Crowd(database)
+    await crowd.settle(count=4, room=LAUNCHES)
+    await in_turns(lambda number: crowd.launch(max_count=10), LAUNCHES // 10)
+
+    def restart() -> None:
+        any_server.stop(crash)
+        any_server.start()
+
+    won: list[str] = []
+
+    async def scheduler(number: int) -> None:
+        while pending := await crowd.pending():
+            won.extend(await crowd.claim(pending[:8]))
+
+    await in_turns(during(scheduler, 3, lambda: deferToThread(restart)), 4, clients=4)
+    assert len(won) == len(set(won)) == LAUNCHES
+    present = await database.read(hosts.listed, HOST_GONE)
+    assert sum(host.instances for host in present) == LAUNCHES
 
 
 @ensureDeferred
