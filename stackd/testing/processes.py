@@ -61,9 +61,8 @@ class KeptProcess:
     def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = KILLED_WITHIN) -> None:
         """Send a signal and wait until nothing of it lives; after ``seconds`` all of it is killed."""
         self.send(number)
-        if not wait_for(lambda: not self.members(), seconds):
-            self.send(signal.SIGKILL)
-            wait_for(lambda: not self.members(), KILLED_WITHIN)
+        if number == signal.SIGKILL or not wait_for(lambda: not self.members(), seconds):
+            wait_for(self._killed, KILLED_WITHIN)
         if self._child is not None:
             self._child.wait(KILLED_WITHIN)
             self._child = None
@@ -71,8 +70,7 @@ class KeptProcess:
 
     def freeze(self) -> None:
         """All of it stops where it is, once this returns."""
-        self.send(signal.SIGSTOP)
-        wait_for(lambda: all(state in "TZX" for state in self._thread_states()), KILLED_WITHIN)
+        wait_for(self._stopped, KILLED_WITHIN)
 
     def thaw(self) -> None:
         """It goes on."""
@@ -85,6 +83,16 @@ class KeptProcess:
             return []
         return [pid for pid in map(int, filter(str.isdecimal, os.listdir(PROC)))
                 if (found := _stat(PROC / str(pid))) and found[3] == str(leader) and found[0] not in "ZX"]
+
+    # Both send again what they wait for: a child may have been forked just before.
+
+    def _killed(self) -> bool:
+        self.send(signal.SIGKILL)
+        return not self.members()
+
+    def _stopped(self) -> bool:
+        self.send(signal.SIGSTOP)
+        return all(state in "TZX" for state in self._thread_states())
 
     def _thread_states(self) -> list[str]:
         """The letters of its threads' states, X for one that has ended."""

@@ -73,6 +73,7 @@ class _Kept:
         if not kept.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             _own(self.folder, self._user)
+            shutil.rmtree(self.folder / "state", ignore_errors=True)  # half prepared, by one that was killed
             self._prepare()
             kept.touch(mode=0o600)
             kept.write_bytes(orjson.dumps(self._facts))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,9 @@ METADATA = "http://169.254.169.254/latest/meta-data"
 class Lab:
     """A running lab, its clients and its outside."""
 
-    def __init__(self, state: Path, images: Path) -> None:
+    def __init__(self, state: Path) -> None:
         """Nothing runs yet."""
         self.state = state
-        self._images = images
 
     def command(self, action: str, *words: str) -> str:
         """What ``stackd lab`` says."""
@@ -36,7 +36,7 @@ class Lab:
 
     def up(self) -> str:
         """Bring it up."""
-        return self.command("up", "--hosts", str(HOSTS), "--image", str(self._images))
+        return self.command("up", "--hosts", str(HOSTS))
 
     @property
     def site(self) -> Site:
@@ -69,7 +69,7 @@ class Lab:
 def lab() -> Iterator[Lab]:
     """Up, and gone at the end with everything it made."""
     with tempfile.TemporaryDirectory(prefix="sl") as folder:
-        made = Lab(Path(folder) / "lab", Path(folder) / "image")
+        made = Lab(Path(folder) / "lab")
         try:
             assert f"The lab is up: {HOSTS} hosts." in made.up()
             name, database = made.site.options.name, str(made.site.server.folder)
@@ -134,8 +134,7 @@ def test_each_host_has_a_guest(lab: Lab, guests: Guests) -> None:
 def test_a_floating_address_answers_and_the_guest_has_its_metadata(lab: Lab, guests: Guests) -> None:
     for server, inner, floating in zip(guests.servers, guests.inner, guests.floating, strict=True):
         said = wait(f"ssh to {floating} answers",
-                    lambda floating=floating: lab.ssh(
-                        floating, f"hostname; ip addr show eth0; wget -qO- {METADATA}/instance-id"), 90.0)
+                    partial(lab.ssh, floating, f"hostname; ip addr show eth0; wget -qO- {METADATA}/instance-id"), 90.0)
         assert said.split("\n")[0] == server.name
         assert f"inet {inner}/" in said  # by DHCP
         assert said.split("\n")[-1] == ids.ec2_id(kinds.INSTANCE, server.id.replace("-", ""))

@@ -32,10 +32,11 @@ def start_broker(site: Premises) -> None:
 
 def start_server(site: Premises) -> None:
     """Start the database server, and make the database of a new one."""
-    new = not (site.folder / "database").is_symlink()
     site.server.start()
-    if new:
+    made = site.server.folder / "made"
+    if not made.exists():
         site.server.create(DATABASE)
+        made.touch()
 
 
 def write_configs(site: Premises) -> None:
@@ -60,7 +61,10 @@ def write_configs(site: Premises) -> None:
 
 
 def bootstrap(site: Premises) -> None:
-    """Give the cloud its schema and first contents, as its operator would."""
+    """Give a new cloud its schema and first contents, as its operator would."""
+    made = site.server.folder / "bootstrapped"
+    if made.exists():
+        return
     argv = [sys.executable, "-m", "stackd.cli.main", "bootstrap", "--config", str(site.config("api-1"))]
     done = subprocess.run(placed(argv, site.ground.namespace), capture_output=True, text=True, check=False,
                           timeout=BOOTSTRAP_WITHIN)
@@ -69,12 +73,13 @@ def bootstrap(site: Premises) -> None:
     for name in site.options.controllers():
         if kind_of(name) == "api" and name != "api-1":
             _share_secrets(site.folder, site.folder / name)
+    made.touch()
 
 
 def register_hosts(site: Premises) -> None:
     """Make the users by which hosts read images, once; the first API must run."""
     for pool in site.options.pools():
-        mark = site.folder / "hosts" / pool / "registered"
+        mark = site.server.folder / f"registered-{pool}"
         if not mark.exists():
             ask(site.folder, "host-add", {"name": pool, "password": site.secret(f"image-{pool}")})
             mark.touch()

@@ -48,7 +48,8 @@ class Premises:
     def server(self) -> PostgreSQL | MariaDB:
         """Its database server; in a folder elsewhere, because its user may not be able to enter ours."""
         link = self.folder / "database"
-        if not link.is_symlink():
+        if not link.exists():
+            link.unlink(missing_ok=True)  # its folder went with a restart of the machine
             link.symlink_to(tempfile.mkdtemp(prefix="stackd-db-"))
         return SERVERS[self.options.database](folder=link.resolve(), addresses=[self.ground.address],
                                               namespace=self.ground.namespace)

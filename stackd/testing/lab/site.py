@@ -78,7 +78,7 @@ class Site(Premises):
             self._empty_hosts()
         if (self.folder / "broker").exists():
             self.broker.end()
-        if (self.folder / "database").is_symlink():
+        if (self.folder / "database").exists():
             self.server.wipe()
         self.ground.remove()
         shutil.rmtree(self.folder)
