@@ -5,9 +5,23 @@ import sys
 from collections.abc import Sequence
 
 from stackd import errors
-from stackd.cli import bootstrap, cloud, db, doctor, explain, host, lab, project, quota, reset, simulate, user
+from stackd.cli import (
+    bootstrap,
+    cloud,
+    db,
+    deadletters,
+    doctor,
+    explain,
+    host,
+    lab,
+    project,
+    quota,
+    reset,
+    simulate,
+    user,
+)
 
-SUBCOMMANDS = (cloud, reset, explain, doctor, db, bootstrap, host, user, project, quota, lab, simulate)
+SUBCOMMANDS = (cloud, reset, explain, doctor, deadletters, db, bootstrap, host, user, project, quota, lab, simulate)
 
 
 def make_parser() -> argparse.ArgumentParser:

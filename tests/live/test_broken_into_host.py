@@ -82,6 +82,8 @@ REFUSED: dict[str, Act] = {
     "make a longer one": lambda c, p: c.queue_declare(queue=f"{p}.compute@{EVIL}.calls.more"),
     "serve as another host": lambda c, p: c.queue_declare(queue=f"{p}.volume@{GOOD}.calls"),
     "serve as a scheduler": lambda c, p: c.queue_declare(queue=f"{p}.scheduler.more"),
+    "hear itself by the exchange": lambda c, p: c.queue_bind(
+        queue=f"{p}.compute@{EVIL}.calls", exchange=p, routing_key=f"{p}.compute@{EVIL}.calls"),
     "hear everything": lambda c, p: c.queue_bind(queue=f"{p}.compute@{EVIL}.calls", exchange=p, routing_key="#"),
     "hear the conductor": lambda c, p: c.queue_bind(
         queue=f"{p}.compute@{EVIL}.calls", exchange=p, routing_key=f"{p}.conductor.reports"),
@@ -277,7 +279,6 @@ async def test_it_cannot_hand_on_what_others_told_it(prey: Prey) -> None:
     await channel.queue_declare(queue=queue, durable=True, arguments={
         "x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{prey.prefix}.conductor.reports",
         "x-message-ttl": 0})
-    await channel.queue_bind(queue=queue, exchange=prey.prefix, routing_key=queue)
     prey.control.wake(f"network@{EVIL}", {"host": GOOD, "worker": "compute", "session": 10**6, "counter": 1})
     while not (letters := await prey.control.set_aside()):
         await after(0.05)

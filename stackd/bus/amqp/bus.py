@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,6 +20,7 @@ from stackd import errors
 from stackd.bus.amqp import envelope
 from stackd.bus.amqp.calling import Calling
 from stackd.bus.amqp.connection import AmqpConnection
+from stackd.bus.amqp.deadletters import DeadLetter, DeadLetters
 from stackd.bus.amqp.reporting import Reporting
 from stackd.bus.amqp.serving import Admit, AmqpSubscription
 from stackd.bus.amqp.settings import AmqpSettings, Broker
@@ -35,16 +34,6 @@ _log = Logger()
 
 LOCAL = "amqp://guest:guest@127.0.0.1:5672/"
 PERSISTENT = 2
-
-
-@frozen(kw_only=True)
-class DeadLetter:
-    """A report that was set aside: for whom, why, and what is in it."""
-
-    address: str
-    reason: str
-    """``rejected``: it could not be applied; ``delivery_limit``: daemons died of it."""
-    body: Body
 
 
 def admit_all(user: str, address: str, word: str, body: Body) -> None:
@@ -65,6 +54,7 @@ class AmqpBus(Service):
         if not brokers:
             raise errors.BadConfiguration("The bus has no broker.", remedy="Name at least one URL.")
         self._settings = settings or AmqpSettings()
+        self._brokers = brokers
         self._clock = reactor
         self._admit = admit
         self._names = Names(self._settings)
@@ -153,30 +143,21 @@ class AmqpBus(Service):
 
     async def set_aside(self, most: int = 100) -> list[DeadLetter]:
         """The oldest reports that could not be applied; they stay where they are. Raises ``Unavailable`` leaves."""
+        return await self.dead_letters().oldest(most)
+
+    def dead_letters(self) -> DeadLetters:
+        """What was set aside, to be dealt with; raises ``OutcomeUnknown`` while no broker is reached."""
         client = self._connection.client
         if client is None:
             raise errors.OutcomeUnknown("No broker is reached.")
-        try:
-            channel = client.new_channel()
-            await channel.channel_open()
-            letters: list[DeadLetter] = []
-            while len(letters) < most:
-                message = await channel.basic_get(queue=self._names.dead)
-                if message.method.name == "get-empty":
-                    break
-                letters.append(_dead_letter(self._names.settings.prefix, message))
-            await channel.leave()
-        except Closed as error:
-            raise errors.OutcomeUnknown(f"The broker does not show what was set aside: {error}.") from error
-        return letters
+        return DeadLetters(client, self._names)
 
-
-def _dead_letter(prefix: str, message: Any) -> DeadLetter:
-    death = ((message.content.properties.get("headers") or {}).get("x-death") or [{}])[0]
-    queue = str(death.get("queue", message.routing_key))
-    try:
-        body = orjson.loads(message.content.body)["body"]
-    except (ValueError, KeyError, TypeError):
-        body = {"unreadable": repr(message.content.body[:1000])}
-    return DeadLetter(address=queue.removeprefix(f"{prefix}.").removesuffix(".reports"),
-                      reason=str(death.get("reason", "")), body=body)
+    async def probe(self) -> list[tuple[Broker, str, bool]]:
+        """Each broker we know of, with what it is or why it cannot be used, and whether it can; before the start."""
+        found = []
+        for broker in self._brokers:
+            try:
+                found.append((broker, await self._connection.tried(broker), True))
+            except Exception as error:  # whatever TCP, TLS and the broker have to say
+                found.append((broker, str(error) or type(error).__name__, False))
+        return found

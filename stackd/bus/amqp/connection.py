@@ -192,6 +192,13 @@ class AmqpConnection(Service):
         if self._life is not None:
             await self._life
 
+    async def tried(self, broker: Broker) -> str:
+        """What one broker says of itself; raises what keeps us from it. Not while the service runs."""
+        client = await self._connected(broker)
+        about = client.server_properties
+        await client.leave()
+        return f"{about.get('product', 'a broker')} {about.get('version', '')}".strip()
+
     async def _live(self) -> None:
         backoff = self.backoff()
         for broker in self._brokers:

@@ -19,6 +19,7 @@ SALT = 4
 """Bytes, as RabbitMQ has them."""
 LIMITS = {"max-connections": 16, "max-channels": 256}
 """Of one host's user; a daemon has one connection with a handful of channels."""
+NOTHING = "^$"
 MOST_BYTES = 64 * 1024 * 1024
 MOST_MESSAGES = 10_000
 GONE_AFTER = 3_600_000
@@ -46,11 +47,10 @@ def host_permissions(name: str, prefix: str = "stackd") -> HostPermissions:
     user = user_of_host(name)
     if len(f"{prefix}.network@{name}.reports") > LONGEST_NAME:
         raise errors.InvalidValue("name", f"{name[:80]!r} is too long", remedy="Use shorter host names.")
-    own = rf"{_escaped(prefix)}\.(compute|network)@{_escaped(name)}\.(calls|wakes)"
     shared = _escaped(prefix)
+    own = rf"^{shared}\.(compute|network)@{_escaped(name)}\.(calls|wakes)$"
     return HostPermissions(
-        user=user, exchange=prefix, configure=f"^{own}$", read=f"^({shared}|{own})$",
-        write=rf"^({shared}|{own}|amq\.default)$", topic_read=f"^{own}$",
+        user=user, exchange=prefix, configure=own, read=own, write=rf"^({shared}|amq\.default)$", topic_read=NOTHING,
         topic_write=rf"^{shared}\.conductor\.(reports|calls)$")
 
 
