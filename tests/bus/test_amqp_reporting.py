@@ -1,5 +1,6 @@
 """Reports on their way out: in order, each told its own outcome, whatever the broker does meanwhile."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -40,6 +41,9 @@ class Connection:
 
     takes = True
     channel: Channel | None = None
+
+    def __init__(self) -> None:
+        self.traffic: Counter[tuple[str, str]] = Counter()
 
     def keep(self, declared: Any, opened: Any, lost: Any) -> "Connection":
         self._opened, self._lost = opened, lost
