@@ -27,5 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(have or "empty")
     if have == newest:
         return 0
+    if have and newest and have > newest:
+        print(f"That is of a later release; this one knows {newest}.")
+        return 0
     print(f"This release needs {newest}: run 'stackd db upgrade'.")
     return 1

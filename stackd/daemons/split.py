@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
@@ -26,7 +27,9 @@ TRY_AGAIN = 2.0
 class Options(usage.Options):
     """Options of ``twistd stack-...``."""
 
-    optParameters = [["config", "c", None, "Configuration file."]]
+    optParameters: Any = [
+        ["config", "c", None, "Configuration file."],
+        ["monitor", "m", None, "Port of /healthz and /metrics; as configured when left out.", int]]
 
 
 class DaemonService(MultiService):
@@ -78,13 +81,14 @@ class DaemonService(MultiService):
 
 
 def configured(options: Mapping[str, Any]) -> Config:
-    """What the file says that the options name; the defaults without one."""
+    """What the file says that the options name, the defaults without one; options win."""
     try:
         config = load_file(Path(options["config"])) if options["config"] else Config()
     except errors.BadConfiguration as error:
         raise SystemExit(f"stackd: {error}") from None  # a person reads it, who needs no traceback
     logging.keep(config.logging.level)
-    return config
+    port = options.get("monitor")
+    return config if port is None else evolve(config, monitor=evolve(config.monitor, port=port))
 
 
 def daemon(options: Mapping[str, Any], make: Callable[[Parts], IService],

@@ -11,11 +11,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, exc
+from twisted.logger import Logger
 
 from stackd import errors
 from stackd.store.engines import MARIADB, MYSQL, POSTGRESQL, make_engine
 from stackd.store.troubles import Trouble, trouble_of
 
+log = Logger()
 SCRIPTS = Path(__file__).parent / "migrations"
 PATIENCE = 300
 """Seconds one daemon waits for another one that is upgrading the database."""
@@ -30,15 +32,17 @@ _TEXT = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 def upgrade(url: str) -> None:
     """Bring the database to the newest version; nothing happens when it is there already.
 
-    Any number of daemons may call it at once. Raises ``DatabaseUnavailable``.
+    A newer one is left as it is: the next release only adds, so daemons of this one go on meanwhile. Any number of
+    daemons may call it at once. Raises ``DatabaseUnavailable``.
     """
     engine = make_engine(url, pool_size=1)
     config = alembic_config()
     try:
         with engine.connect().execution_options(stackd_write=True) as connection, connection.begin():
             prepare(connection)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if not _is_newer(MigrationContext.configure(connection).get_current_revision()):
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
     except exc.OperationalError as error:
         if trouble_of(error) is not Trouble.AWAY:
             raise
@@ -46,6 +50,16 @@ def upgrade(url: str) -> None:
                                          remedy="Start it, or mend the key url of the section database.") from error
     finally:
         engine.dispose()
+
+
+def _is_newer(version: str | None) -> bool:
+    """Whether a later release made this version; versions are numbered."""
+    known = newest()
+    if version is None or known is None or version <= known:
+        return False
+    log.warn("The database has version {version} of a later release, this one knows {known}; it is used as it is",
+             version=version, known=known)
+    return True
 
 
 def prepare(connection: Connection) -> None:

@@ -94,6 +94,8 @@ def test_a_unit_starts_its_daemon(name: str) -> None:
     options = plugins()[f"stack-{name}"].options()
     options.parseOptions(words[daemon + 1:])
     assert options["config"].endswith(".toml")
+    if name in HOSTS:  # which share one file
+        assert options["monitor"] == load(render_daemon(name)).monitor.port
 
 
 @pytest.mark.parametrize("name", DAEMONS)

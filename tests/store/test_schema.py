@@ -35,6 +35,19 @@ def test_upgrading_twice_changes_nothing(url: str) -> None:
     assert schema.version(url) == schema.newest() is not None
 
 
+def test_a_database_of_a_later_release_is_used_as_it_is(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """So that daemons of this release start while others are upgraded, and none takes it for an old one."""
+    schema.upgrade(url)
+    engine = make_engine(url)
+    with engine.connect().execution_options(stackd_write=True) as connection, connection.begin():
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9000'")
+    engine.dispose()
+    schema.upgrade(url)
+    assert schema.version(url) == "9000"
+    assert main(["db", "version", "--url", url]) == 0
+    assert capsys.readouterr().out == f"9000\nThat is of a later release; this one knows {schema.newest()}.\n"
+
+
 def test_the_command_tells_the_version(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """An empty database needs an upgrade; afterwards both agree."""
     assert main(["db", "version", "--url", url]) == 1
