@@ -43,7 +43,7 @@ def guide(site: Site) -> str:
     lines = [
         f"OpenStack       {site.api_url}    . {folder}/openrc    or OS_CLIENT_CONFIG_FILE={folder}/clouds.yaml",
         f"EC2             {site.ec2_url}    set -a; . {folder}/aws.env; set +a",
-        f"a server        openstack server create --image {IMAGE} --flavor t2.nano --network default NAME"]
+        f"a server        openstack server create --image {IMAGE} --flavor t2.nano NAME"]
     if isinstance(site.ground, Namespaces):
         fabric = site.ground.fabric
         lines += [
