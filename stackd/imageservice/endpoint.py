@@ -36,7 +36,8 @@ def _call(method: Callable[..., Awaitable[Any]]) -> Call:
     hints.pop("return")
 
     async def answer(body: Body) -> Any:
-        return wire.dump(await method(**{name: wire.load(hint, body[name]) for name, hint in hints.items()}))
+        return wire.dump(await method(**{name: wire.load(hint, body[name]) for name, hint in hints.items()
+                                         if name in body}))
 
     return answer
 
