@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.logger import Logger
-from txamqp.content import Content
 
 from stackd.bus.amqp.connection import AmqpConnection
 from stackd.bus.amqp.settings import AmqpSettings, Broker
@@ -54,11 +53,11 @@ class Shovel:
         headers = message.content.properties.get("headers") or {}
         if MARK in headers or self._random.random() >= self._portion:
             return
-        properties = dict(message.content.properties) | {"headers": {**headers, MARK: "again"}}
-        content = Content(message.content.body, properties=properties)
+        content = message.content
+        content.properties = {**content.properties, "headers": {**headers, MARK: "again"}}
         self._clock.callLater(self._random.uniform(0.0, LATEST), self._again, message.routing_key, content)
 
-    def _again(self, key: str, content: Content) -> None:
+    def _again(self, key: str, content: Any) -> None:
         channel = self._channel
         if channel is not None and not channel.closed:
             channel.basic_publish(exchange=self._prefix, routing_key=key, content=content)
