@@ -69,7 +69,7 @@ def empty(config: Config) -> None:
     options = host_net(config)
     PrivateLibvirtd(folder / "v", namespace=options.netns, cache=folder / "cache").wipe()
     commands = Commands(options.netns)
-    if options.netns in commands.namespaces():
+    if not options.netns or options.netns in commands.namespaces():
         BlockingLinuxBridge(LinuxBridgeOptions(state=folder / "network", netns=options.netns), commands).clean()
 
 

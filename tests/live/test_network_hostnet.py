@@ -62,3 +62,20 @@ def test_foreign_namespace_stays(options: HostNetOptions) -> None:
     assert options.netns in run("", "ip", "netns", "list").split()
     assert "stackd-out" in links(options.outside)
     run("", "ip", "netns", "del", options.netns)
+
+
+def test_a_link_that_leads_outside_already(options: HostNetOptions) -> None:
+    """It becomes a port of the public bridge, nothing else is made; without the bridge, link and namespace stay."""
+    run("", "ip", "netns", "add", options.netns)
+    run(options.netns, "ip", "link", "add", "face", "type", "veth", "peer", "name", "far", "netns", options.outside)
+    run(options.outside, "ip", "link", "set", "far", "up")
+    run(options.outside, "ip", "addr", "add", "203.0.113.1/24", "dev", "far")
+    faced = HostNetOptions(netns=options.netns, outside=options.outside, public_link="face")
+    prepare(faced)
+    prepare(faced)
+    assert links(options.outside) == {"lo", "far"}
+    run(options.netns, "ip", "addr", "add", "203.0.113.9/24", "dev", "stackd-pub")
+    assert pings(options.netns, "203.0.113.1"), "the public bridge leads outside"
+    remove(faced)
+    assert links(options.netns) == {"lo", "face"}
+    run("", "ip", "netns", "del", options.netns)
