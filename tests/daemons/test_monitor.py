@@ -13,6 +13,7 @@ import treq
 from twisted.internet.defer import maybeDeferred
 
 from stackd.daemons.prefork_monitor import merged
+from stackd.daemons.split import configured
 from stackd.testing.ports import free_base
 
 DAEMONS = {
@@ -79,7 +80,10 @@ async def test_a_daemon_tells_how_it_is(name: str, tmp_path: Path) -> None:
     async with running(name, tmp_path) as port:
         status, body = await look(port, "healthz")
         assert status == 200, body
-        assert orjson.loads(body)["checks"]["bus"] == "ok"
+        checks = orjson.loads(body)["checks"]
+        assert checks["bus"] == "ok"
+        assert ("hypervisor" in checks, "database" in checks) == (
+            name == "compute", name in ("api", "conductor", "registry", "scheduler"))
         status, text = await look(port, "metrics")
         assert status == 200
         for part in DAEMONS[name]:
@@ -97,6 +101,13 @@ async def test_without_a_broker_a_daemon_is_not_well_but_its_api_answers(tmp_pat
         assert (status, orjson.loads(body)["checks"]) == (200, {"database": "ok"})
         assert (await look(port - 3000 + 1, "metrics"))[0] == 404
         assert b"stackd_bus_connected 0.0" in (await look(port, "metrics"))[1]
+
+
+def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "stackd.toml"
+    path.write_text("[monitor]\nport = 1\n")
+    assert configured({"config": str(path), "monitor": None}).monitor.port == 1
+    assert configured({"config": str(path), "monitor": 2}).monitor.port == 2
 
 
 def test_what_workers_show_stays_apart() -> None:
