@@ -14,6 +14,8 @@ from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 from stackd.errors import PermanentFailure, TransientFailure
 from stackd.model.wirings import NetworkWiring
 
+_NO_VLANS = ("Unknown device type", "not supported")
+"""What ``ip`` says where there are none."""
 Standing = dict[str, dict[str, Any]]
 
 
@@ -42,7 +44,10 @@ class Cables:
         return Cable(names.cable_link(network.id) if network.vlan else link, link)
 
     def check(self, network: NetworkWiring, links: Standing) -> None:
-        """Raise when the network cannot be plugged in here: no such network, no such interface, or it carries less."""
+        """Raise when the network cannot be plugged in here: no such network, no such interface, or it carries less.
+
+        The link of a VLAN is made already, which is how one learns whether the kernel has VLANs.
+        """
         if not network.physical_network:
             return
         cable = self.of(network)
@@ -57,6 +62,8 @@ class Cables:
                                    f"{network.id} has {network.mtu}.", remedy="Raise the interface's MTU.")
         if not network.vlan and found.get("master", network.bridge) != network.bridge:
             raise PermanentFailure(f"The interface {cable.link} is plugged into {found['master']} already.")
+        if network.vlan:
+            self._make_vlan(cable, network.vlan, links)
 
     def ensure(self, network: NetworkWiring) -> None:
         """Let the network's bridge have its cable; nothing for networks that have none."""
@@ -66,12 +73,23 @@ class Cables:
         links = self._commands.links(self._commands.netns)
         lines = [f"link set {cable.link} up"]
         if network.vlan:
-            if cable.port in links and links[cable.port].get("link") != cable.link:
-                lines.append(f"link del {cable.port}")
-            if links.get(cable.port, {}).get("link") != cable.link:
-                lines.append(f"link add link {cable.link} name {cable.port} type vlan id {network.vlan}")
-            lines.append(f'link set {cable.port} alias "{self._alias}" addrgenmode none mtu {network.mtu}')
+            self._make_vlan(cable, network.vlan, links)
+            lines.append(f"link set {cable.port} addrgenmode none mtu {network.mtu}")
         self._commands.batch(self._commands.netns, [*lines, f"link set {cable.port} master {network.bridge} up"])
+
+    def _make_vlan(self, cable: Cable, vlan: int, links: Standing) -> None:
+        if links.get(cable.port, {}).get("link") == cable.link:
+            return
+        lines = [f"link del {cable.port}"] if cable.port in links else []
+        lines += [f"link add link {cable.link} name {cable.port} type vlan id {vlan}",
+                  f'link set {cable.port} alias "{self._alias}"']
+        try:
+            self._commands.batch(self._commands.netns, lines)
+        except TransientFailure as failure:
+            if any(words in str(failure) for words in _NO_VLANS):
+                raise PermanentFailure("The kernel of this host has no VLANs.",
+                                       remedy="Load the module 8021q.") from None
+            raise
 
     def complete(self, network: NetworkWiring, links: Standing) -> bool:
         """Whether the network's cable is in its bridge, given the host's links."""

@@ -30,6 +30,17 @@ def test_ipv4() -> None:
     assert "enable-ra" not in lines
 
 
+def test_on_a_physical_network() -> None:
+    """The gateway is another's: metadata is on the link, and IPv6 is not announced."""
+    four, six = network_of(), network_of("fd00:1::/64", "fd00:1::1")
+    lines = render_conf(evolve(four, physical_network="blue", subnets=(*four.subnets, *six.subnets)), FILES,
+                        ()).splitlines()
+    assert "dhcp-option=tag:s0,option:router,10.0.0.1" in lines
+    assert "dhcp-option=tag:s0,option:classless-static-route,169.254.169.254/32,0.0.0.0,0.0.0.0/0,10.0.0.1" in lines
+    assert "shared-network=inside,10.0.0.0" in lines
+    assert "enable-ra" not in lines and "fd00" not in "".join(lines)
+
+
 def test_own_resolvers_come_first() -> None:
     """A subnet's resolvers replace the defaults."""
     assert "dhcp-option=tag:s0,option:dns-server,8.8.8.8,9.9.9.9" in conf(dns=("8.8.8.8", "9.9.9.9"))

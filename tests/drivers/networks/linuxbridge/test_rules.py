@@ -91,6 +91,22 @@ def test_tunnel_rules() -> None:
     assert "tunnel" not in render_host(HostPlan(networks=[(3, network)], ports=[], groups={}))
 
 
+def test_cable_rules() -> None:
+    """What is the host's own does not pass its cable, and what guests ask of the metadata is led to it."""
+    cabled, tenant = network_of(segment=0, physical_network="blue", vlan=7), network_of()
+    mine, other = port_of(cabled, 5), port_of(tenant, 6)
+    text = render_host(HostPlan(networks=[(3, cabled), (4, tenant)], ports=[(1, mine), (2, other)], groups={},
+                                cables={cabled.id: "svl1"}))
+    mac = names.router_mac(cabled.id)
+    assert '"svl1" : jump from_cable_3' in text and '"svl1" : jump to_cable_3' in text
+    assert f"chain from_cable_3 {{\nether daddr {mac} drop\n" in text
+    assert f"chain to_cable_3 {{\nether saddr {mac} drop\n" in text
+    assert f'"svl1" : {names.OPEN_MARK:#x}' in text
+    assert f'iifname "{mine.tap}" ip daddr 169.254.169.254 ether daddr set {mac}' in text
+    assert text.count("ether daddr set") == 1
+    assert "cable" not in render_host(HostPlan(networks=[(4, tenant)], ports=[(2, other)], groups={}))
+
+
 def test_routers_of_one_network_differ_by_host() -> None:
     """They are on one link; a host without tunnels keeps the address it always had."""
     assert names.router_mac(G, "10.77.0.1") != names.router_mac(G, "10.77.0.2")
