@@ -69,3 +69,14 @@ def test_nothing_of_a_removed_site_is_left(tmp_path: Path) -> None:
     places = (str(site.folder), str(database))
     assert [one.pid for one in psutil.process_iter(["cmdline"])
             if any(place in word for word in one.info["cmdline"] or () for place in places)] == []
+
+
+def test_a_daemon_that_cannot_begin_is_told_of_with_its_words(tmp_path: Path) -> None:
+    site = Site(tmp_path / "s", SiteOptions(hosts=1))
+    try:
+        site.prepare()
+        site.config("scheduler-1").write_text("[scheduler]\nalgorithm = 7\n")
+        with pytest.raises(RuntimeError, match="(?s)scheduler-1 has ended.*scheduler.algorithm = 7"):
+            site.start()
+    finally:
+        site.remove()

@@ -28,6 +28,8 @@ from stackd.testing.processes import KeptProcess, placed
 
 READY_WITHIN = 120.0
 STOPS_WITHIN = 60.0
+LAST_WORDS, LONGEST_WORDS = 4, 400
+"""Lines, and letters of each."""
 
 
 class Site(Premises):
@@ -59,9 +61,9 @@ class Site(Premises):
         """Wait until the APIs are well and every host has said hello; raises ``RuntimeError`` with what lacks."""
         urls = [self.monitor_url(name) for name in self.options.controllers()]
         names = self.hosts
-        wait_until(lambda: self._ended() or unwell(urls), seconds)
+        wait_until(lambda: self._all_live() or unwell(urls), seconds)
         furnishing.register_hosts(self)
-        wait_until(lambda: self._ended() or silent(self.database_url, names, self._began), seconds)
+        wait_until(lambda: self._all_live() or silent(self.database_url, names, self._began), seconds)
 
     def stop(self) -> None:
         """Stop all of it in order, the daemons first; guests run on."""
@@ -131,8 +133,14 @@ class Site(Premises):
         host = name.partition("@")[2]
         return placed(argv, self.ground.host(host).netns if host else self.ground.namespace)
 
-    def _ended(self) -> list[str]:
-        return [f"{name} has ended, see {self.log(name)}" for name in self.names if not self.alive(name)]
+    def _all_live(self) -> list[str]:
+        """Nothing; raises ``RuntimeError`` with the last words of a daemon that has ended: waiting cannot mend it."""
+        for name in self.names:
+            if not self.alive(name):
+                words = self.log(name).read_text(errors="replace").splitlines()[-LAST_WORDS:]
+                raise RuntimeError("\n".join([f"{name} has ended, see {self.log(name)}:", *(
+                    line[:LONGEST_WORDS] for line in words)]))
+        return []
 
     @cached_property
     def _daemons(self) -> dict[str, KeptProcess]:
