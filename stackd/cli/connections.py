@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import exc
 from twisted.internet.task import deferLater
 
 from stackd import errors
@@ -79,7 +78,7 @@ def database(url: str) -> Finding:
         return Finding(name=name, well=False, detail=f"{file} is not there", remedy="stackd bootstrap --config FILE")
     try:
         have, newest = schema.version(url), schema.newest()
-    except (exc.SQLAlchemyError, errors.StackdError) as error:
+    except Exception as error:  # whatever the database's driver has to say
         cause = getattr(error, "orig", None) or error
         return Finding(name=name, well=False, detail=str(cause).strip().splitlines()[0],
                        remedy="start the database, or mend url in [database]")

@@ -63,8 +63,8 @@ class Bus:
                       "differ in it.", filled)
     heartbeat: float = key(15.0, "Driver amqp: a broker that is silent for three times as long is given up.",
                            at_least(0.5))
-    trusted_users: tuple[str, ...] = key((), "Driver amqp: users of the broker that may say everything, beside those of "
-                                         "our own urls; for hosts, the users of the control plane.")
+    trusted_users: tuple[str, ...] = key((), "Driver amqp: users of the broker that may say everything, beside those "
+                                         "of our own urls; for hosts, the users of the control plane.")
     management: str = key("", "RabbitMQ's management API, with an administrator: http://USER:PASSWORD@HOST:15672; "
                           "'stackd host' makes users by it.", web, secret=True)
 
@@ -148,7 +148,8 @@ class Image:
                    web)
     auth_url: str = key("", "Driver http: the identity service, for example http://keystone.example:8774/identity/v3.",
                         web)
-    user: str = key("", "Driver http: the service user, an administrator there.")
+    user: str = key("", "Driver http: the service user, of the role image-reader there; in another Glance, "
+                    "an administrator.")
     password: str = key("", "Driver http: its password.", secret=True)
     user_domain: str = key("Default", "Driver http: the name of the user's domain.", filled)
     project: str = key("", "Driver http: the project the service user acts in.")

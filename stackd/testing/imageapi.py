@@ -15,8 +15,10 @@ from stackd.api.openstack.streaming import StreamSite
 from stackd.config import sections
 from stackd.core.identity import Identity
 from stackd.core.identity_tokens import new_key
-from stackd.model.identities import Bootstrapped
+from stackd.model.callers import IMAGE_READER
+from stackd.model.identities import Bootstrapped, User
 from stackd.model.images import Image, NewImage, Visibility
+from stackd.model.paging import PageRequest
 from stackd.store.executors import InlineExecutor
 from stackd.testing.contracts.imagestore import blocks_of
 from stackd.testing.images import ImageCloud, caller, image_cloud
@@ -49,10 +51,10 @@ class ImageApi:
 
     @property
     def section(self) -> sections.Image:
-        """The configuration of a client that logs in as the administrator."""
+        """The configuration of a client that logs in as a user who may read images and do nothing else."""
         base = f"http://127.0.0.1:{self.port.getHost().port}"
-        return sections.Image(driver="http", url=f"{base}/image", auth_url=f"{base}/identity/v3", user="admin",
-                              password="admin-secret", project="admin", timeout=5.0)
+        return sections.Image(driver="http", url=f"{base}/image", auth_url=f"{base}/identity/v3", user="services",
+                              password="services-secret", project="demo", timeout=5.0)
 
     async def publish(self, name: str, visibility: Visibility, content: bytes, owner: str, **fields: Any) -> Image:
         """An ACTIVE image of that project, a second after the last one."""
@@ -66,12 +68,19 @@ class ImageApi:
         await maybeDeferred(self.port.stopListening)
 
 
+async def _image_reader(identity: Identity, made: Bootstrapped) -> None:
+    user = await identity.users.create(ADMIN, User(id="", name="services"), "services-secret")
+    roles = await identity.roles.list(ADMIN, PageRequest(), name=IMAGE_READER)
+    await identity.roles.grant(ADMIN, user.id, made.demo.project.id, roles.items[0].id)
+
+
 async def image_api(reactor: Any, foreign: bool = False, store: Any = None, max_size: int = 64 << 20) -> ImageApi:
     """A new cloud's; ``foreign`` without the filters that only our image API has; bytes in memory, or in ``store``."""
     cloud = image_cloud(store, max_size=max_size)
     identity = Identity(cloud.database, cloud.clock, [new_key()], InlineExecutor(),
                         hasher=PasswordHasher.from_parameters(CHEAPEST))
     made = await identity.bootstrap("admin-secret", "demo-secret")
+    await _image_reader(identity, made)
     root = Resource()
     root.putChild(b"identity", IdentityService(identity, Catalog("http://127.0.0.1", "us-east-1")).resource())
     root.putChild(b"image", ImageService(identity, cloud.registry, cloud.sharing, cloud.content).resource())

@@ -50,15 +50,15 @@ def report(host: str, prey: Prey, victim: str, **changes: Any) -> list[Report]:
                     if one.port_id == port.id)
     fault = Fault(code=FaultCode.HYPERVISOR, generation=row.generation, message="pwned")
     gone = ObservedInstance(state=GuestState.ABSENT, generation=row.generation, at=2e9)
-    common: dict[str, Any] = {"host": host, "session": 1, "counter": 10**6} | changes
+    mark: dict[str, Any] = {"host": host, "session": 1, "counter": 10**6} | changes
     return [
         Report(worker="compute", instances=tuple(
             InstanceReport(id=victim, epoch=row.placement_epoch, observed=gone, fault=why, powered_off_itself=off)
-            for why in (fault, None) for off in (True, False)), **common),
+            for why in (fault, None) for off in (True, False)), **mark),
         Report(worker="network", ports=(
             PortReport(id=port.id, observed=WiringState.ABSENT, generation=port.generation, fault=fault),),
             floating_ips=(FloatingReport(id=floating.id, observed=WiringState.ABSENT,
-                                         generation=floating.generation),), **common)]
+                                         generation=floating.generation),), **mark)]
 
 
 # --- at the broker: each of these it refuses, and closes the channel -------------------------------
