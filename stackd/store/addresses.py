@@ -20,6 +20,9 @@ from stackd.store import stamps, subnets
 from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
 from stackd.store.holding import hold
+from stackd.store.many import update_many
+from stackd.store.marks import not_newer
+from stackd.store.tables.base import MARKS
 from stackd.store.tables.networks import floating_ips, ports
 
 _NAMES = tuple(attribute.name for attribute in fields(FloatingIP) if attribute.name != "instance_id")
@@ -102,17 +105,20 @@ def release(tx: Transaction, floating: FloatingIP) -> None:
     _turn(tx, [floating], {}, port_id="", fixed_ip="", deleted=True)
 
 
-def observed(tx: Transaction, host: str, reports: Sequence[FloatingReport]) -> None:
-    """Apply what a host saw of its addresses; hand withdrawn ones to the host that waits for them."""
+def observed(tx: Transaction, host: str, reports: Sequence[FloatingReport], mark: tuple[int, int]) -> None:
+    """Apply what a host saw of its addresses; hand withdrawn ones to the host that waits for them.
+
+    ``mark`` is the report's session and counter: addresses of which a newer one was applied are left as they are.
+    """
     by_id = {report.id: report for report in reports}
     ended: list[str] = []
     rows: list[dict[str, Any]] = []
+    marked: list[dict[str, Any]] = []
     for some in chunks(by_id):
         hold(tx, floating_ips, floating_ips.c.id.in_(some))
-    for floating in of_ids(tx, by_id):
+    for floating in gathered(by_id, lambda some: _records(
+            tx, floating_ips.c.id.in_(some), floating_ips.c.holder == host, not_newer(floating_ips, mark))):
         report = by_id[floating.id]
-        if floating.holder != host:
-            continue
         values: dict[str, Any] = {"observed": report.observed.value, "observed_generation": report.generation}
         withdrawn = report.observed is WiringState.ABSENT and report.generation >= floating.generation
         if withdrawn and floating.deleted:
@@ -122,7 +128,10 @@ def observed(tx: Transaction, host: str, reports: Sequence[FloatingReport]) -> N
             values["holder"] = floating.host
             tx.stamp(floating.host, kinds.FLOATING_IP, [floating.id])
         rows.append(_row(floating) | values)
+        # The next holder's worker counts from its own beginning.
+        marked.append({"id": floating.id, **dict(zip(MARKS, (0, 0) if "holder" in values else mark, strict=True))})
     _save(tx, rows)
+    update_many(tx, floating_ips, "id", marked)
     _remove(tx, ended)
 
 

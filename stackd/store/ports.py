@@ -22,6 +22,8 @@ from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
 from stackd.store.holding import hold
 from stackd.store.many import update_many
+from stackd.store.marks import not_newer
+from stackd.store.tables.base import MARKS
 from stackd.store.tables.networks import floating_ips, port_addresses, port_groups, ports, security_groups
 
 __all__ = ["PortAsk", "PortQuery", "adopt", "change", "count", "create", "find", "get", "observed", "of_devices",
@@ -171,9 +173,10 @@ def remove(tx: Transaction, many: Sequence[Port]) -> None:
         _bind(tx, dying, desired=PortDesired.DELETED.value)
 
 
-def observed(tx: Transaction, host: str, reports: Sequence[PortReport]) -> set[str]:
+def observed(tx: Transaction, host: str, reports: Sequence[PortReport], mark: tuple[int, int]) -> set[str]:
     """Apply what a host saw of its ports; returns the devices whose wiring it changed.
 
+    ``mark`` is the report's session and counter: ports of which a newer one was applied are left as they are.
     A deleted port that was seen absent, for the generation that deletes it, is erased: its addresses are free.
     """
     by_id = {report.id: report for report in reports}
@@ -181,13 +184,15 @@ def observed(tx: Transaction, host: str, reports: Sequence[PortReport]) -> set[s
         hold(tx, ports, ports.c.id.in_(some))
     rows = gathered(by_id, lambda some: tx.execute(
         select(ports.c.id, ports.c.device_id, ports.c.desired, ports.c.generation, ports.c.observed,
-               ports.c.observed_generation, ports.c.fault).where(ports.c.id.in_(some), ports.c.host == host)).all())
+               ports.c.observed_generation, ports.c.fault).where(
+            ports.c.id.in_(some), ports.c.host == host, not_newer(ports, mark))).all())
     gone = [row.id for row in rows if row.desired == PortDesired.DELETED.value
             and by_id[row.id].observed is WiringState.ABSENT and by_id[row.id].generation >= row.generation]
     news = [row for row in rows if row.id not in set(gone) and _seen(by_id[row.id]) != (
         row.observed, row.observed_generation, row.fault)]
-    update_many(tx, ports, "id", [dict(zip(("id", "observed", "observed_generation", "fault"),
-                                           (row.id, *_seen(by_id[row.id])), strict=True)) for row in news])
+    names = ("id", "observed", "observed_generation", "fault", *MARKS)
+    update_many(tx, ports, "id", [dict(zip(names, (row.id, *_seen(by_id[row.id]), *mark), strict=True))
+                                  for row in rows if row.id not in set(gone)])
     _erase(tx, gone)
     if gone:
         networks.sweep(tx)
@@ -214,7 +219,8 @@ def _bind(tx: Transaction, host_of_port: Mapping[str, str], **values: Any) -> No
     """Set the hosts of ports: a new generation, of which nothing has been seen yet."""
     update_many(tx, ports, "id", [
         {"id": id, "host": host, "generation": 1, "observed": WiringState.UNKNOWN.value, "fault": None,
-         "updated_at": tx.now, **values} for id, host in sorted(host_of_port.items())], frozenset({"generation"}))
+         "updated_at": tx.now, **dict.fromkeys(MARKS, 0), **values}
+        for id, host in sorted(host_of_port.items())], frozenset({"generation"}))
 
 
 def _erase(tx: Transaction, ids: Sequence[str]) -> None:

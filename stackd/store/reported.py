@@ -40,7 +40,7 @@ def apply_all(tx: Transaction, reports: Sequence[Report], second_look: float = S
 
 
 def _hold_instances(tx: Transaction, reports: Sequence[Report]) -> None:
-    """All that any of it is about, before anything: whoever needs an instance and its ports takes the instance first."""
+    """All that any of it is about, before anything: who needs an instance and its ports takes the instance first."""
     told = {one.id for report in reports for one in report.ports}
     devices = gathered(told, lambda some: tx.execute(
         select(ports_table.c.device_id).where(ports_table.c.id.in_(some))).scalars())
@@ -51,10 +51,11 @@ def _hold_instances(tx: Transaction, reports: Sequence[Report]) -> None:
 def _wirings(tx: Transaction, reports: Sequence[Report]) -> None:
     changed: set[str] = set()
     for report in reports:
+        mark = (report.session, report.counter)
         if report.ports:
-            changed |= ports.observed(tx, report.host, report.ports)
+            changed |= ports.observed(tx, report.host, report.ports, mark)
         if report.floating_ips:
-            addresses.observed(tx, report.host, report.floating_ips)
+            addresses.observed(tx, report.host, report.floating_ips, mark)
     if changed:
         _rewrite_phases(tx, sorted(changed))
 

@@ -161,7 +161,7 @@ def test_a_network_whose_last_ports_are_being_unwired_can_be_deleted(cloud, netw
     assert finish(networks.list(caller(project))) == ()
     row = cloud.read(ports.of_ids, [port.id])[0]
     cloud.write(ports.observed, "h1", [PortReport(
-        id=port.id, observed=WiringState.ABSENT, generation=row.generation)])
+        id=port.id, observed=WiringState.ABSENT, generation=row.generation)], (1, 1))
     assert cloud.read(ports.of_ids, [port.id]) == []
 
 

@@ -124,7 +124,7 @@ async def test_no_turn_of_an_address_is_lost(database: Database) -> None:
             await floating.associate(crowd.caller, one.id, ids[number % 2])
         else:
             await database.write(addresses.observed, crowd.hosts[number % 2], [
-                FloatingReport(id=one.id, observed=WiringState.ABSENT, generation=1)])
+                FloatingReport(id=one.id, observed=WiringState.ABSENT, generation=1)], (1, 1))
 
     await in_turns(lead, 60)
     history = await database.read(events.of_resource, one.id)

@@ -56,11 +56,11 @@ def told(cloud, host, floating):
     return cloud.read(wirings.floating_assignments, host, [floating.id])[0].wiring
 
 
-def report(cloud, host, floating, state):
+def report(cloud, host, floating, state, mark=(1, 1)):
     """The host reports for the present generation."""
     row = cloud.read(addresses.of_ids, [floating.id])[0]
     cloud.write(addresses.observed, host, [FloatingReport(
-        id=floating.id, observed=state, generation=row.generation)])
+        id=floating.id, observed=state, generation=row.generation)], mark)
 
 
 def test_addresses_come_from_the_pool_until_it_is_empty(cloud, project, public):
@@ -108,13 +108,26 @@ def test_the_next_host_waits_until_the_holder_withdrew(cloud, project, floating)
     assert (kinds.FLOATING_IP, floating.id) in cloud.stamped["h2"]
 
 
+def test_reports_count_for_the_host_that_holds_the_address(cloud, project, floating):
+    """An old word undoes nothing; the next holder's worker may have been started less often than the last one's."""
+    first, second = cloud.instance_port(project, "h1"), cloud.instance_port(project, "h2")
+    lead(cloud, floating, first)
+    report(cloud, "h1", floating, WiringState.WIRED, (7, 9))
+    report(cloud, "h1", floating, WiringState.ABSENT, (7, 8))
+    assert cloud.read(addresses.get, floating.id).observed is WiringState.WIRED
+    lead(cloud, floating, second)
+    report(cloud, "h1", floating, WiringState.ABSENT, (7, 10))
+    report(cloud, "h2", floating, WiringState.WIRED, (2, 1))
+    assert cloud.read(addresses.get, floating.id).observed is WiringState.WIRED
+
+
 def test_an_old_absence_does_not_hand_the_address_over(cloud, project, floating):
     first, second = cloud.instance_port(project, "h1"), cloud.instance_port(project, "h2")
     lead(cloud, floating, first)
     before = cloud.read(addresses.get, floating.id).generation
     lead(cloud, floating, second)
     cloud.write(addresses.observed, "h1", [FloatingReport(
-        id=floating.id, observed=WiringState.ABSENT, generation=before)])
+        id=floating.id, observed=WiringState.ABSENT, generation=before)], (1, 1))
     assert told(cloud, "h2", floating) is None
 
 

@@ -30,6 +30,7 @@ class World:
         self.project, self.public = self.cloud.project(), self.cloud.public("203.0.113.0/29")
         self.devices, self.floating, self.late = [], [], []
         self.wired = {host: {} for host in HOSTS}
+        self.reports = 0
 
     def launch(self):
         """A new instance, sometimes placed at once."""
@@ -76,17 +77,19 @@ class World:
 
     def work(self, host):
         """Fetch everything, wire and withdraw, and send the reports off."""
+        self.reports += 1
+        mark = (1, self.reports)
         port_ids, floating_ids, _ = self.cloud.read(wirings.all_of_host, host)
         told = self.cloud.read(wirings.floating_assignments, host, floating_ids)
         # What is not told of any more has been withdrawn before, or was never there.
         self.wired[host] = {one.id: one.wiring.address for one in told if one.wiring}
         self.late.append((addresses.observed, host, [FloatingReport(
             id=one.id, generation=one.generation,
-            observed=WiringState.WIRED if one.wiring else WiringState.ABSENT) for one in told]))
+            observed=WiringState.WIRED if one.wiring else WiringState.ABSENT) for one in told], mark))
         assigned = self.cloud.read(wirings.port_assignments, host, port_ids)
         self.late.append((ports.observed, host, [PortReport(
             id=one.id, generation=one.generation,
-            observed=WiringState.WIRED if one.wiring else WiringState.ABSENT) for one in assigned]))
+            observed=WiringState.WIRED if one.wiring else WiringState.ABSENT) for one in assigned], mark))
 
     def report(self):
         """A report arrives, any of those on their way; some arrive twice."""

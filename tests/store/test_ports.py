@@ -8,6 +8,7 @@ from sqlalchemy import event, func, select
 from stackd import errors
 from stackd.model import kinds
 from stackd.model.assignments import FloatingReport, PortReport
+from stackd.model.faults import Fault, FaultCode
 from stackd.model.groups import SecurityGroup
 from stackd.model.ids import new_id
 from stackd.model.networks import Network, PortDesired, Subnet, WiringState
@@ -205,11 +206,26 @@ def test_a_wired_port_completes_its_device_once(cloud):
     port = cloud.instance_port(cloud.project(), "h1")
     generation = cloud.read(ports.get, port.id).generation
     report = [PortReport(id=port.id, observed=WiringState.WIRED, generation=generation)]
-    assert cloud.write(ports.observed, "h1", report) == {port.device_id}
-    assert cloud.write(ports.observed, "h1", report) == set()
+    assert cloud.write(ports.observed, "h1", report, (1, 1)) == {port.device_id}
+    assert cloud.write(ports.observed, "h1", report, (1, 1)) == set()
     assert cloud.read(ports.get, port.id).observed is WiringState.WIRED
     assert cloud.write(ports.observed, "h2", [PortReport(
-        id=port.id, observed=WiringState.ABSENT, generation=generation)]) == set()
+        id=port.id, observed=WiringState.ABSENT, generation=generation)], (1, 1)) == set()
+
+
+def test_a_report_that_comes_again_behind_a_newer_one_undoes_nothing(cloud):
+    port = cloud.instance_port(cloud.project(), "h1")
+    generation = cloud.read(ports.get, port.id).generation
+    failed = [PortReport(id=port.id, observed=WiringState.ABSENT, generation=generation, fault=Fault(
+        code=FaultCode.NETWORK, generation=generation, message="no room"))]
+    wired = [PortReport(id=port.id, observed=WiringState.WIRED, generation=generation)]
+    cloud.write(ports.observed, "h1", failed, (1, 3))
+    cloud.write(ports.observed, "h1", wired, (1, 4))
+    cloud.write(ports.observed, "h1", wired, (2, 1))
+    for mark in ((1, 3), (1, 4)):
+        assert cloud.write(ports.observed, "h1", failed, mark) == set()
+    seen = cloud.read(ports.get, port.id)
+    assert (seen.observed, seen.fault) == (WiringState.WIRED, None)
 
 
 def test_a_released_port_keeps_its_address_until_its_host_saw_it_gone(cloud):
@@ -222,10 +238,10 @@ def test_a_released_port_keeps_its_address_until_its_host_saw_it_gone(cloud):
     assert told.wiring is None
     # A look from before the deletion says nothing about it.
     cloud.write(ports.observed, "h1", [PortReport(
-        id=port.id, observed=WiringState.ABSENT, generation=told.generation - 1)])
+        id=port.id, observed=WiringState.ABSENT, generation=told.generation - 1)], (1, 1))
     assert used(cloud) == 1
     cloud.write(ports.observed, "h1", [PortReport(
-        id=port.id, observed=WiringState.ABSENT, generation=told.generation)])
+        id=port.id, observed=WiringState.ABSENT, generation=told.generation)], (1, 1))
     assert used(cloud) == 0
     assert cloud.read(wirings.port_assignments, "h1", [port.id]) == ()
 
@@ -276,8 +292,9 @@ def test_a_full_fetch_names_everything_of_a_host(cloud):
 
 def test_reports_of_unknown_things_are_ignored(cloud):
     assert cloud.write(ports.observed, "h1", [PortReport(
-        id=new_id(), observed=WiringState.WIRED, generation=1)]) == set()
-    cloud.write(addresses.observed, "h1", [FloatingReport(id=new_id(), observed=WiringState.WIRED, generation=1)])
+        id=new_id(), observed=WiringState.WIRED, generation=1)], (1, 1)) == set()
+    cloud.write(addresses.observed, "h1", [FloatingReport(
+        id=new_id(), observed=WiringState.WIRED, generation=1)], (1, 1))
     assert cloud.read(wirings.all_of_host, "h1") == ((), (), ())
 
 

@@ -6,7 +6,7 @@ Ids are char(32) hex, times double precision epoch seconds, structured values JS
 from typing import Any
 
 import orjson
-from sqlalchemy import CHAR, Column, Computed, Double, MetaData, String, Text
+from sqlalchemy import CHAR, BigInteger, Column, Computed, Double, MetaData, String, Text
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(naming_convention={
@@ -47,6 +47,14 @@ def short_id_column() -> Column[str]:
     Without ``rtrim`` MariaDB refuses: what CHAR is padded with depends on a setting.
     """
     return Column("short_id", CHAR(17), Computed("substr(rtrim(id), 1, 17)", persisted=True), unique=True)
+
+
+MARKS = ("observed_session", "observed_counter")
+
+
+def newest_report() -> tuple[Column[int], ...]:
+    """Session and counter of the newest report applied to the row, of the worker that looks after it."""
+    return tuple(Column(name, BigInteger, nullable=False, default=0, server_default="0") for name in MARKS)
 
 
 def times() -> tuple[Column[float], Column[float]]:

@@ -6,7 +6,17 @@ network modules read and write these; nobody else does.
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from stackd.store.tables.base import Id, Json, Name, Seconds, id_column, metadata, short_id_column, times
+from stackd.store.tables.base import (
+    Id,
+    Json,
+    Name,
+    Seconds,
+    id_column,
+    metadata,
+    newest_report,
+    short_id_column,
+    times,
+)
 
 Address = String(45)
 
@@ -76,6 +86,7 @@ ports = Table(
     Column("generation", Integer, nullable=False, default=1),
     Column("observed", String(16), nullable=False),
     Column("observed_generation", Integer, nullable=False, default=0),
+    *newest_report(),
     Column("fault", Json, nullable=True),
     *times(),
     UniqueConstraint("network_id", "mac"),
@@ -150,6 +161,7 @@ floating_ips = Table(
     Column("generation", Integer, nullable=False, default=1),
     Column("observed", String(16), nullable=False),
     Column("observed_generation", Integer, nullable=False, default=0),
+    *newest_report(),
     Column("description", Text, nullable=False, default=""),
     *times(),
     UniqueConstraint("network_id", "address"),
