@@ -117,14 +117,16 @@ def host_configuration(config: Config, name: str, urls: tuple[str, ...], images:
         "bus": {"driver": config.bus.driver, "urls": urls, "ca_file": config.bus.ca_file, "prefix": config.bus.prefix,
                 "trusted_users": tuple(sorted(admission(config.bus).trusted))},
         "compute": {"driver": "libvirt"},
-        "network": {"driver": "linuxbridge", "tunnel_address": ""},
+        "network": {"driver": "linuxbridge", "public_link": "", "tunnel_address": "",
+                    "snat_range": config.network.snat_range},
         "image": {"driver": "http", "url": f"{public_url(config)}/image" if own else config.image.url,
                   "auth_url": f"{public_url(config)}/identity/v3" if own else config.image.auth_url,
                   "user": images.user, "password": images.password, "project": images.project,
                   "ca_file": config.image.ca_file}}
     lines = [f"# The configuration of the host {name}, with its passwords: /etc/stackd/stackd.toml there, readable by",
              "# the user of its daemons alone (mode 0600). It is shown once; 'stackd host password' makes others.",
-             "# Fill in tunnel_address, this host's address for the traffic between hosts."]
+             "# Fill in what is the host's own in [network]: public_link, the interface that faces the outside,",
+             "# tunnel_address, its address for the traffic between hosts, and a snat_range no other host has."]
     for title, keys in sections.items():
         lines += ["", f"[{title}]", *(f"{key} = {toml(value)}" for key, value in keys.items())]
     return "\n".join(lines) + "\n"
