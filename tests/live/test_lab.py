@@ -149,6 +149,19 @@ def test_guests_of_different_hosts_meet(lab: Lab, guests: Guests) -> None:
                 assert lab.ssh(inner, "hostname", by=floating) == f"{guests.servers[other].name}\n"
 
 
+def test_metadata_needs_neither_a_compute_worker_nor_a_conductor(lab: Lab, guests: Guests) -> None:
+    dead = (f"compute@{lab.site.hosts[0]}", "conductor-1")
+    for name in dead:
+        lab.site.kill(name)
+    try:
+        said = lab.ssh(guests.floating[0], f"wget -qO- {METADATA}/hostname")
+    finally:
+        for name in dead:
+            lab.site.spawn(name)
+        lab.site.wait_ready()
+    assert said is not None and said.startswith(guests.servers[0].name)
+
+
 def test_up_again_finds_everything(lab: Lab, guests: Guests) -> None:
     before = {name: lab.site.pid(name) for name in lab.site.names}
     lab.up()
