@@ -9,7 +9,7 @@ from stackd.cli import (
     bootstrap,
     cloud,
     db,
-    deadletters,
+    dead_letters,
     doctor,
     explain,
     host,
@@ -21,7 +21,7 @@ from stackd.cli import (
     user,
 )
 
-SUBCOMMANDS = (cloud, reset, explain, doctor, deadletters, db, bootstrap, host, user, project, quota, lab, simulate)
+SUBCOMMANDS = (cloud, reset, explain, doctor, dead_letters, db, bootstrap, host, user, project, quota, lab, simulate)
 
 
 def make_parser() -> argparse.ArgumentParser:
