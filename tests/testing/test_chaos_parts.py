@@ -86,7 +86,7 @@ async def test_the_worlds_of_fake_hosts_are_read_from_wherever_they_are_kept(tmp
     await FakeNetwork(folder=tmp_path / "fake" / "host-2").apply(change)
     first, second = fake_worlds(tmp_path)
     assert (first.host, first.guests) == ("host-1", {spec.id: GuestState.RUNNING})
-    assert (second.host, second.guests, second.networks) == ("host-2", {}, {change.networks[0].id})
+    assert (second.host, dict(second.guests), *second.networks) == ("host-2", {}, change.networks[0].id)
     assert list(first.ports.values()) == list(change.ports)
 
 

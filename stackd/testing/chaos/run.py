@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import orjson
 from attrs import field, frozen
 
 from stackd import errors
@@ -34,6 +35,7 @@ from stackd.testing.processes import wait_for
 
 SETTLES_WITHIN = 120.0
 OPERATED_WITHIN = 30.0
+CRITICAL = '"level":"critical"'
 HOST_GONE = 60.0
 EXPLAINED = 20
 IMAGE = bytes(64 * 1024)
@@ -121,8 +123,8 @@ class Run:
         explained |= self.explain(left)
         return Result(
             seed=options.seed, minutes=options.minutes, settled=settled, emptied=emptied,
-            instances=len(now.instances), faults=_faults(now), violations=[*found, *left, *self._noted()],
-            explanations=explained, facts={})
+            instances=len(now.instances), faults=_faults(now), explanations=explained,
+            violations=[*found, *left, *self._noted(), *self._defects()])
 
     def respawn(self) -> None:
         """Start whatever does not run."""
@@ -180,6 +182,14 @@ class Run:
     def _noted(self) -> list[Violation]:
         return [Violation(words[0], "", f"{times} times, see the journal")
                 for kind in ("violation",) for words, times in self.journal.of(kind).items()]
+
+    def _defects(self) -> list[Violation]:
+        """What no daemon had expected; each logs it as critical."""
+        lines = [(path.stem, line) for path in sorted((self._site.folder / "log").glob("*.log"))
+                 for line in path.read_text(errors="replace").splitlines() if CRITICAL in line]
+        words = Counter((name, orjson.loads(line)["msg"][:200]) for name, line in lines)
+        return [Violation("defect", "", f"{times} times in the log of {name}: {said}")
+                for (name, said), times in words.items()]
 
     def explain(self, found: Iterable[Violation]) -> dict[str, str]:
         """Id -> what the operator is told, of the first few."""

@@ -1,7 +1,6 @@
 """The table at the end of a run, for people."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from attrs import frozen
 
@@ -26,7 +25,6 @@ class Result:
     violations: Sequence[Violation]
     explanations: dict[str, str]
     """Id -> what ``stackd explain`` says of it."""
-    facts: dict[str, Any]
 
     @property
     def well(self) -> bool:
@@ -41,7 +39,6 @@ def table(result: Result, journal: Journal) -> str:
 
 def _head(result: Result) -> Iterator[str]:
     yield f"\nchaos: {result.minutes:g} minutes, seed {result.seed}, {result.instances} instances"
-    yield from (f"  {name:<24}{value}" for name, value in result.facts.items())
 
 
 def _requests(journal: Journal) -> Iterator[str]:
