@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     Column,
     Insert,
+    String,
     Table,
     TableValuedAlias,
     Update,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
 
 from stackd.store.database import Transaction
 
@@ -59,8 +61,17 @@ def _execute(tx: Transaction, statement: Insert | Update, rows: Rows) -> None:
 
 
 def _arrays(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
-    given = func.unnest(*(bindparam(f"_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names))
+    given = func.unnest(*(bindparam(f"_{name}", type_=ARRAY(_uncut(table.c[name].type), dimensions=1))
+                          for name in names))
     return given.table_valued(*(column(name, table.c[name].type) for name in names)).render_derived(name="news")
+
+
+def _uncut(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type as parameters have it: a cast to one with a length cuts what is longer, where a column refuses it.
+
+    Ids stay what they are, or their index would not be used.
+    """
+    return String() if type(kind) is String else kind
 
 
 def _filled(made: Any, dialect: str, table: Table, names: tuple[str, ...]) -> Any:

@@ -39,7 +39,7 @@ _NUMBERS = {
     # No socket, refused, gone away, lost; shutting down, killed; full; not let in.
     2002: Trouble.AWAY, 2003: Trouble.AWAY, 2006: Trouble.AWAY, 2013: Trouble.AWAY, 1053: Trouble.AWAY,
     1927: Trouble.AWAY, 1040: Trouble.AWAY, 1203: Trouble.AWAY,
-    1044: Trouble.AWAY, 1045: Trouble.AWAY, 1049: Trouble.AWAY,
+    1044: Trouble.AWAY, 1045: Trouble.AWAY, 1049: Trouble.AWAY, 1698: Trouble.AWAY,
 }
 _NAMES = {
     "SQLITE_CONSTRAINT_UNIQUE": Trouble.CLASH, "SQLITE_CONSTRAINT_PRIMARYKEY": Trouble.CLASH,

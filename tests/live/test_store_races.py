@@ -51,7 +51,7 @@ async def test_hosts_are_never_over_committed(database: Database) -> None:
     ids = [id for each in won + more for id in each]
     assert len(ids) == len(set(ids))
     present = await database.read(hosts.listed, HOST_GONE)
-    assert {host.name: host.instances for host in present} == await database.read(placed_on)
+    assert {host.name: host.instances for host in present if host.instances} == await database.read(placed_on)
     assert all(host.used_memory_mib == FLAVOR.memory_mib * host.instances <= host.memory_mib for host in present)
     assert sum(host.instances for host in present) == len(ids)
     assert sum(map(len, won)) == 20

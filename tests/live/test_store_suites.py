@@ -1,6 +1,7 @@
 """The suites of the store and of the use cases, which run on sqlite in memory, on real servers; and the migrations."""
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 SUITES = ("tests/store", *(f"tests/core/test_{name}.py" for name in ("addresses", "networks", "ports", "subnets")))
 # Of the random histories one is enough here.
 CHOSEN = "not nothing_leaks or [0]"
-TIMEOUT = 240
+TIMEOUT = 600
 
 
 @pytest.mark.parametrize("any_server", ["postgresql", "mariadb"], indirect=True)
@@ -76,7 +77,7 @@ def test_names_that_differ_in_case_or_script_are_different_names(url: str) -> No
 
 @pytest.mark.parametrize("any_server", ["postgresql", "mariadb"], indirect=True)
 def test_an_upgrade_without_a_database_says_what_to_do(url: str) -> None:
-    nobody = url.replace("stackd@", "nobody@").replace("root@", "nobody@")
+    nobody = re.sub("//[^@]*@", "//nobody:wrong@", url)
     with pytest.raises(errors.DatabaseUnavailable, match="nobody.*mend the key url"):
         schema.upgrade(nobody)
 

@@ -177,7 +177,7 @@ def test_the_waiting_are_read_from_anywhere_and_around_with_whole_reservations(c
 def test_a_listing_sees_every_change_and_keeps_what_did_not_change(cloud: Cloud) -> None:
     listing = hosts.Listing()
     before = cloud.read(listing.read, 60.0)
-    assert list(before.values()) == list(cloud.read(hosts.listed, 60.0))
+    assert before == {host.name: host for host in cloud.read(hosts.listed, 60.0)}
     claim(cloud, (launched(cloud)[0], "host-1"))
     after = cloud.read(listing.read, 60.0)
     assert after["host-1"].instances == 1
