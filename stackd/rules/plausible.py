@@ -58,7 +58,7 @@ def plausible_report(report: Report) -> Report:
         _counts((one.epoch, one.observed.generation, one.observed.reboots))
         if not 0 <= one.observed.at <= MOST_TIME:
             _refuse(f"{one.observed.at!r} is no time")
-    _counts([one.generation for one in (*report.ports, *report.floating_ips)])
+    _counts([*(one.generation for one in report.ports), *(one.generation for one in report.floating_ips)])
     for fault in (*(one.fault for one in report.instances), *(one.fault for one in report.ports)):
         if fault is not None:
             _fault(fault)
