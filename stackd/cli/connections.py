@@ -83,5 +83,6 @@ def database(url: str) -> Finding:
         return Finding(name=name, well=False, detail=str(cause).strip().splitlines()[0],
                        remedy="start the database, or mend url in [database]")
     # One of a later release is well: releases are upgraded one by one.
-    return Finding(name=name, well=bool(have and newest and have >= newest), detail=f"schema {have or 'empty'}, this release needs {newest}",
+    return Finding(name=name, well=bool(have and newest and have >= newest),
+                   detail=f"schema {have or 'empty'}, this release needs {newest}",
                    remedy="stackd db upgrade --config FILE")

@@ -2,7 +2,8 @@
 
 One topic exchange carries what hosts may say, with the queue's name as the key, so that a broker can confine a host's
 user by topic permissions. The queues of hosts are reached by their names, through the broker's default exchange: they
-are most of all queues, and with a binding each would take twice as long to declare. For each address there are up to three queues, and no message makes one:
+are most of all queues, and with a binding each would take twice as long to declare. For each address there are up to
+three queues, and no message makes one:
 
 ``PREFIX.ADDRESS.reports``
     durable, replicated where the broker can; refuses more than it may keep; what cannot be applied goes to
