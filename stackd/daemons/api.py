@@ -45,7 +45,7 @@ def master(reactor: Any, config: Config, file: str | None, number: int) -> Maste
     # In the kernel's own name space of sockets: nothing is left when the processes are gone.
     beginning = f"\0stackd-api-{secrets.token_hex(8)}-"
     made = Master(reactor, [Post(number=each, daemon="api", config=file, sockets=sockets, workers=number,
-                                 monitor=beginning) for each in range(number)],
+                                 monitor=beginning, shown_at=config.monitor.port) for each in range(number)],
                   config.api.host, config.api.stop_within)
     if config.monitor.port:
         listening(reactor, config.monitor, Siblings(reactor, beginning, number).root()).setServiceParent(made)
@@ -64,7 +64,7 @@ def worker(post: Post) -> IService:
     def make(made: Parts) -> IService:
         return api(made, operated=post.number == 0)
 
-    return split.daemon({"config": post.config}, make, parts)
+    return split.daemon({"config": post.config, "monitor": post.shown_at}, make, parts)
 
 
 def api(parts: Parts, operated: bool = True) -> MultiService:

@@ -45,6 +45,8 @@ class Post:
     """How many there are."""
     monitor: str
     """The beginning of the names of the sockets where workers tell of themselves; their numbers follow."""
+    shown_at: int = 0
+    """The master's port of health and metrics; 0: there is none."""
 
     def dump(self) -> str:
         """As an argument."""

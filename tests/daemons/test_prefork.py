@@ -38,14 +38,13 @@ url = "sqlite:///{folder}/stackd.db"
 port_base = {self.port - 1}
 workers = 2
 stop_within = 20.0
-[monitor]
-port = {self.monitor}
 """)
         self.log = folder / "log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "--logger",
-                 "stackd.daemons.logging.to_stdout", "stack-api", "--config", str(file)],
+                 "stackd.daemons.logging.to_stdout", "stack-api", "--config", str(file),
+                 "--monitor", str(self.monitor)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
         assert wait_for(lambda: len(self.workers()) == 2 and len(self.spread(12)) == 2, PATIENCE), self.log.read_text()
 
@@ -153,6 +152,9 @@ def test_the_master_tells_of_all_workers(api: Api) -> None:
             api.finish(begun_on(api, worker))
     after = answered(api.look("/metrics")[1])
     assert set(after) == {"0", "1"}
+    public = http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE)
+    public.request("GET", "/metrics")
+    assert public.getresponse().status == 404, "who looks from outside learns nothing"
     assert all(after[worker] - before.get(worker, 0) >= 3 for worker in after)
     frozen = psutil.Process(min(api.workers()))
     frozen.suspend()
