@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from bench import launches, memory, real, requests, rows
+from bench import launches, memory, real, requests, rows, split
 from bench.faces import Ec2, OpenStack
 from bench.figures import Figure, say
 from bench.subject import Subject
@@ -76,6 +76,11 @@ async def measure_lists(scale: Scale) -> Figures:
             yield await requests.lists(subject, kind, str(scale.many), scale.pages)
 
 
+async def measure_split(scale: Scale) -> Figures:
+    """The same on separate daemons, as ratios."""
+    yield await split.compared(scale.hosts, scale.storms[0], scale.times, scale.pages)
+
+
 async def measure_real(scale: Scale) -> Figures:
     """The control plane's share of a real boot."""
     if real.possible():
@@ -84,7 +89,7 @@ async def measure_real(scale: Scale) -> Figures:
 
 GROUPS: dict[str, Callable[[Scale], Figures]] = {
     "memory": measure_memory, "requests": measure_requests, "idle": measure_idle, "storms": measure_storms,
-    "lists": measure_lists, "real": measure_real}
+    "lists": measure_lists, "split": measure_split, "real": measure_real}
 
 
 async def run(names: Sequence[str], scale: Scale) -> bool:

@@ -27,6 +27,7 @@ class Place(Protocol):
     """A running cloud."""
 
     base: int
+    image: str
 
     def settings(self, file: str) -> dict[str, str]:
         """What one of the clients' files of variables says."""
@@ -51,6 +52,7 @@ class OpenStack:
     def __init__(self, subject: Place, connection: Connection) -> None:
         """:meth:`login` comes first."""
         self._profile = subject.settings("openrc")
+        self._image = subject.image
         self._connection = connection
         self.token = ""
         self._headers: dict[str, str] = {}
@@ -60,10 +62,10 @@ class OpenStack:
         """Get a token and the ids a launch names."""
         self.token = await self.issue_token()
         self._headers = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
-        images = json.loads((await self.get("/image/v2/images")).body)["images"]
+        image = self._image or json.loads((await self.get("/image/v2/images")).body)["images"][0]["id"]
         flavors = json.loads((await self.get(f"{COMPUTE}/flavors")).body)["flavors"]
         flavor = next(each["id"] for each in flavors if each["name"] == FLAVOR)
-        self._server = json.dumps({"server": {"name": "bench", "imageRef": images[0]["id"],
+        self._server = json.dumps({"server": {"name": "bench", "imageRef": image,
                                               "flavorRef": flavor}}).encode()
         return self
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bench.faces import ACTIVE, Ec2, OpenStack, connected
 from bench.figures import Figure, percentile, say, spread
-from bench.subject import Subject
+from bench.subject import Measured
 
 CLIENTS = 16
 LOOK = 0.01
@@ -30,7 +30,7 @@ async def until_active(api: OpenStack | Ec2) -> tuple[float, float]:
     return answered, time.monotonic() - begun
 
 
-async def on_idle_cloud(subject: Subject, kind: Kind, times: int) -> list[Figure]:
+async def on_idle_cloud(subject: Measured, kind: Kind, times: int) -> list[Figure]:
     """One client that launches one after the other."""
     async with connected(kind, subject) as api:
         for _ in range(5):
@@ -49,7 +49,7 @@ async def on_idle_cloud(subject: Subject, kind: Kind, times: int) -> list[Figure
     ]
 
 
-async def storm(subject: Subject, kind: Kind, count: int) -> list[Figure]:
+async def storm(subject: Measured, kind: Kind, count: int) -> list[Figure]:
     """``count`` launches, one a request, by a few clients at once; one more client looks how long its own take."""
     left = iter(range(count))
     accepted = asyncio.Event()
@@ -68,13 +68,13 @@ async def storm(subject: Subject, kind: Kind, count: int) -> list[Figure]:
     return _storm_figures(f"{kind.name}_storm_{count}", count, answered, taken, spent, seen)
 
 
-async def _launch_all(subject: Subject, kind: Kind, left: Iterator[int]) -> None:
+async def _launch_all(subject: Measured, kind: Kind, left: Iterator[int]) -> None:
     async with connected(kind, subject) as api:
         for _ in left:
             await api.launch()
 
 
-async def _probe(subject: Subject, kind: Kind, accepted: asyncio.Event) -> list[float]:
+async def _probe(subject: Measured, kind: Kind, accepted: asyncio.Event) -> list[float]:
     seen: list[float] = []
     async with connected(kind, subject) as api:
         while not accepted.is_set():

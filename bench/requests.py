@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 
 from bench.faces import COMPUTE, Ec2, OpenStack, connected
 from bench.figures import Figure, spread
-from bench.subject import Subject
+from bench.subject import Measured
 
 PAGE = 1000
 PAGE_TARGET = 100
 CLIENTS = 8
 
 
-async def timed(subject: Subject, work: Callable[[], Awaitable[object]], times: int) -> tuple[list[float], float]:
+async def timed(subject: Measured, work: Callable[[], Awaitable[object]], times: int) -> tuple[list[float], float]:
     """Seconds of each of several runs after a first one that is not counted; processor seconds of one."""
     await work()
     before, taken = subject.cpu(), []
@@ -24,7 +24,7 @@ async def timed(subject: Subject, work: Callable[[], Awaitable[object]], times: 
     return taken, (subject.cpu() - before) / times
 
 
-async def tokens(subject: Subject, times: int) -> list[Figure]:
+async def tokens(subject: Measured, times: int) -> list[Figure]:
     """A login with a password, whose hash is dear on purpose, and the check of a token."""
     async with connected(OpenStack, subject) as api:
         issued, issue_cpu = await timed(subject, api.issue_token, times)
@@ -38,7 +38,7 @@ async def tokens(subject: Subject, times: int) -> list[Figure]:
     ]
 
 
-async def lists(subject: Subject, kind: type[OpenStack] | type[Ec2], rows: str, times: int) -> list[Figure]:
+async def lists(subject: Measured, kind: type[OpenStack] | type[Ec2], rows: str, times: int) -> list[Figure]:
     """The first page of a thousand."""
     async with connected(kind, subject) as api:
         found = await api.page(PAGE)
@@ -53,7 +53,7 @@ async def lists(subject: Subject, kind: type[OpenStack] | type[Ec2], rows: str, 
     ]
 
 
-async def rates(subject: Subject, seconds: float) -> list[Figure]:
+async def rates(subject: Measured, seconds: float) -> list[Figure]:
     """How many simple reads a second of processor time answers, under load."""
     async with connected(OpenStack, subject) as openstack:
         server = await openstack.launch()
@@ -69,7 +69,7 @@ async def rates(subject: Subject, seconds: float) -> list[Figure]:
     ]
 
 
-async def _rate(name: str, what: str, subject: Subject, kind: type[OpenStack] | type[Ec2],
+async def _rate(name: str, what: str, subject: Measured, kind: type[OpenStack] | type[Ec2],
                 work: Callable[..., Awaitable[object]], seconds: float) -> Figure:
     done = 0
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 import psutil
 
@@ -33,8 +34,31 @@ level = "warn"
 """
 
 
+class Measured(Protocol):
+    """A cloud under measurement, however many processes it is."""
+
+    base: int
+    """The first of the ports of its APIs."""
+    image: str
+    """The id of an image to launch from; empty where the cloud's only one is found by asking."""
+
+    def cpu(self) -> float:
+        """Seconds of processor time used so far."""
+
+    def memory(self) -> float:
+        """Resident memory in MB."""
+
+    def settings(self, file: str) -> dict[str, str]:
+        """What one of the clients' files of variables says."""
+
+    def unfinished(self) -> int:
+        """How many instances are not active yet."""
+
+
 class Subject:
     """A running cloud; for ``with``. Its folder is removed at the end."""
+
+    image = ""
 
     def __init__(self, hosts: int = 100) -> None:
         """``hosts`` fake hosts."""

@@ -24,13 +24,14 @@ class StoredAssignments:
         self._database = database
         self._ratios = dict(ratios)
         self._incarnation = ""
+        self._hellos: Gathering[Hello, int] = Gathering(self._begin_all)
         self._fetches: Gathering[FetchRequest, Assignments] = Gathering(self._fetch_all)
         self._reports: Gathering[Report, None] = Gathering(self._apply_all)
         self.fetched: set[tuple[str, str]] = set()
 
     async def hello(self, hello: Hello) -> int:
         """Keep the host's capacity, raise the worker's session and return it."""
-        return await self._database.write(hosts.hello, plausible_hello(hello), self._ratios)
+        return await self._hellos.ask(plausible_hello(hello))
 
     async def fetch(self, request: FetchRequest) -> Assignments:
         """One page of what this worker must care about."""
@@ -65,6 +66,9 @@ class StoredAssignments:
             figure(word, "batches", "Transactions they were served by.", gathering.batches, True),
             figure(word, "largest_batch", "The most that were served by one.", gathering.largest),
             figure(word, "waiting", "Those that wait for the transaction under way.", gathering.waiting))]
+
+    async def _begin_all(self, hellos: Sequence[Hello]) -> Sequence[int]:
+        return await self._database.write(hosts.hello_all, hellos, self._ratios)
 
     async def _fetch_all(self, requests: Sequence[FetchRequest]) -> Sequence[Assignments]:
         if not self._incarnation:

@@ -53,6 +53,16 @@ def fetch_all(tx: Transaction, requests: Sequence[FetchRequest], incarnation: st
     """
     versions = dict(gathered((request.host for request in requests), lambda some: tx.execute(
         select(hosts_table.c.name, hosts_table.c.version).where(hosts_table.c.name.in_(some))).all()))
+    # Most are heartbeats of hosts of which nothing has changed.
+    changed = [request for request in requests if request.held or request.known.incarnation != incarnation
+               or request.known.number < versions.get(request.host, 0)]
+    answers = iter(_answers(tx, changed, versions, incarnation) if changed else ())
+    asked = set(map(id, changed))
+    return [next(answers) if id(request) in asked else Assignments(version=request.known) for request in requests]
+
+
+def _answers(tx: Transaction, requests: Sequence[FetchRequest], versions: Mapping[str, int],
+             incarnation: str) -> list[Assignments]:
     pages = [_page(tx, request, versions.get(request.host, 0), incarnation) for request in requests]
     told = [_answer(tx, request, page, incarnation) for request, page in zip(requests, pages, strict=True)]
     computed = _instances_for(tx, [page.ids.get(kinds.INSTANCE, ()) for page in pages])

@@ -1,6 +1,6 @@
 """Hosts in SQL: capacity, what is claimed of it, and when their workers were last heard of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -15,11 +15,14 @@ from stackd.model.ids import new_id
 from stackd.store import overlays
 from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
+from stackd.store.many import insert_many
 from stackd.store.tables.base import Json
 from stackd.store.tables.cloud import cloud, contacts, hosts
 from stackd.store.tables.instances import instances
 
 INCARNATION = "incarnation"
+_EMPTY: dict[str, Any] = {"capacity": wire.dump(HostCapacity(vcpus=0, memory_mib=0, disk_gib=0)), "vcpus": 0,
+                          "memory_mib": 0, "disk_gib": 0, "tunnel_address": "", "physical_networks": None}
 _CONTACTS = {worker: contacts.alias(f"{worker}_contacts") for worker in WORKERS}
 
 
@@ -39,49 +42,81 @@ def renew_incarnation(tx: Transaction) -> None:
 
 
 def hello(tx: Transaction, said: Hello, ratios: Mapping[str, float]) -> int:
-    """A worker has started: keep its host's capacity, raise and return its session.
+    """A worker has started: keep what it says of its host, raise and return its session."""
+    return hello_all(tx, [said], ratios)[0]
+
+
+def hello_all(tx: Transaction, said: Sequence[Hello], ratios: Mapping[str, float]) -> list[int]:
+    """Many workers have started, each of them a session; they are written together, for a whole cloud may start.
 
     ``ratios`` are the over-commitments for ``vcpus`` and ``memory_mib`` (1.0: none).
     """
-    known = tx.execute(select(hosts.c.name).where(hosts.c.name == said.host)).scalar()
-    if said.capacity is not None:
-        _keep_capacity(tx, said, said.capacity, known is not None, ratios)
-    elif known is None:
-        _keep_capacity(tx, said, HostCapacity(vcpus=0, memory_mib=0, disk_gib=0), False, ratios)
-    if said.worker == NETWORK:
-        _keep_tunnel_address(tx, said)
-        tx.execute(update(hosts).where(hosts.c.name == said.host).values(
-            physical_networks=list(said.physical_networks) or None))
-    mine = (contacts.c.host == said.host, contacts.c.worker == said.worker)
-    # Raised before it is read: two who say hello at once get two sessions.
-    raised = tx.execute(update(contacts).where(*mine).values(session=contacts.c.session + 1, last_seen=tx.now))
-    if not raised.rowcount:
-        tx.execute(insert(contacts).values(host=said.host, worker=said.worker, session=1, last_seen=tx.now))
-    return int(tx.execute(select(contacts.c.session).where(*mine)).scalar_one())
+    first = {(one.host, one.worker): one for one in reversed(said)}
+    _keep_hosts(tx, list(first.values()), ratios)
+    sessions = _begin_sessions(tx, first)
+    # Who says it twice at once gets two sessions.
+    again = [one for one in said if first[one.host, one.worker] is not one]
+    more = iter(hello_all(tx, again, ratios) if again else ())
+    return [sessions[one.host, one.worker] if first[one.host, one.worker] is one else next(more) for one in said]
 
 
-def _keep_capacity(tx: Transaction, said: Hello, capacity: HostCapacity, known: bool,
-                   ratios: Mapping[str, float]) -> None:
-    values: dict[str, Any] = {
-        "zone": said.zone, "capacity": wire.dump(capacity),
-        "vcpus": int(capacity.vcpus * ratios.get("vcpus", 1.0)),
-        "memory_mib": int(capacity.memory_mib * ratios.get("memory_mib", 1.0)), "disk_gib": capacity.disk_gib}
-    if known:
-        tx.execute(update(hosts).where(hosts.c.name == said.host).values(**values))
-    else:
-        tx.execute(insert(hosts).values(id=new_id(), name=said.host, **values))
+def _keep_hosts(tx: Transaction, said: Sequence[Hello], ratios: Mapping[str, float]) -> None:
+    """What is new of known hosts, and all of new ones."""
+    rows = {row.name: row for row in gathered((one.host for one in said), lambda some: tx.execute(
+        select(hosts).where(hosts.c.name.in_(some))).all())}
+    new: dict[str, dict[str, Any]] = {}
+    for one in said:
+        if one.host not in rows:
+            new.setdefault(one.host, {"id": new_id(), "name": one.host, **_EMPTY, "zone": one.zone}).update(
+                _said(one, ratios))
+    insert_many(tx, hosts, list(new.values()))
+    for one in sorted(said, key=lambda one: (one.host, one.worker)):
+        row = rows.get(one.host)
+        if row is not None and (news := {name: value for name, value in _said(one, ratios).items()
+                                         if getattr(row, name) != value}):
+            tx.execute(update(hosts).where(hosts.c.name == one.host).values(**news))
+            if "tunnel_address" in news:
+                overlays.moved(tx, one.host)
 
 
-def _keep_tunnel_address(tx: Transaction, said: Hello) -> None:
+def _said(one: Hello, ratios: Mapping[str, float]) -> dict[str, Any]:
+    """Columns of a host that a worker speaks of."""
+    found: dict[str, Any] = {}
+    if one.capacity is not None:
+        found = {"zone": one.zone, "capacity": wire.dump(one.capacity),
+                 "vcpus": int(one.capacity.vcpus * ratios.get("vcpus", 1.0)),
+                 "memory_mib": int(one.capacity.memory_mib * ratios.get("memory_mib", 1.0)),
+                 "disk_gib": one.capacity.disk_gib}
+    if one.worker == NETWORK:
+        _demand_address(one.tunnel_address)
+        found |= {"tunnel_address": one.tunnel_address, "physical_networks": list(one.physical_networks) or None}
+    return found
+
+
+def _demand_address(address: str) -> None:
     # It is handed on to other hosts, which would wire nothing of their networks with one that is none.
     try:
-        IPv4Address(said.tunnel_address or "0.0.0.0")  # noqa: S104 - nothing is bound
+        IPv4Address(address or "0.0.0.0")  # noqa: S104 - nothing is bound
     except ValueError:
-        raise errors.InvalidValue("tunnel_address", f"{said.tunnel_address!r} is no IPv4 address") from None
-    mine = hosts.c.name == said.host
-    if tx.execute(select(hosts.c.tunnel_address).where(mine)).scalar_one() != said.tunnel_address:
-        tx.execute(update(hosts).where(mine).values(tunnel_address=said.tunnel_address))
-        overlays.moved(tx, said.host)
+        raise errors.InvalidValue("tunnel_address", f"{address!r} is no IPv4 address") from None
+
+
+def _begin_sessions(tx: Transaction, said: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Raise the session of each (host, worker): raised before they are read, so that no two get one."""
+    found: dict[tuple[str, str], int] = {}
+    for worker in sorted({worker for _, worker in said}):
+        names = [host for host, who in said if who == worker]
+        mine = contacts.c.worker == worker
+        sessions: dict[str, int] = {}
+        for some in chunks(names):
+            tx.execute(update(contacts).where(mine, contacts.c.host.in_(some))
+                       .values(session=contacts.c.session + 1, last_seen=tx.now))
+            sessions.update(tx.execute(select(contacts.c.host, contacts.c.session).where(
+                mine, contacts.c.host.in_(some))).all())
+        insert_many(tx, contacts, [{"host": host, "worker": worker, "session": 1, "last_seen": tx.now}
+                                   for host in sorted(set(names) - sessions.keys())])
+        found |= {(host, worker): sessions.get(host, 1) for host in names}
+    return found
 
 
 def seen(tx: Transaction, fetched: Iterable[tuple[str, str]]) -> None:

@@ -66,6 +66,7 @@ class WholeBench:
             else StoredAssignments(self.cloud.database, {})
         for host in ("h1", "h2"):
             self.cloud.run(self.assignments.hello(Hello(host=host, worker="compute", zone="z1", capacity=CAPACITY)))
+            self.cloud.run(self.assignments.hello(Hello(host=host, worker="network", zone="z1")))
 
     async def settled(self, deferred: "Deferred[Any]") -> Any:
         for _ in range(100):
