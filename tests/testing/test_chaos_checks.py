@@ -134,6 +134,7 @@ RUNNING = {"d" * 32: GuestState.RUNNING}
     ("floating-ip-left", with_floating_ip(port_id="", host="")),
     ("floating-ip-astray", with_floating_ip(fixed_ip="10.0.0.6")),
     ("group-missing", with_world(0, groups={})),
+    ("stray", with_world(1, strays=frozenset({"tap0123"}))),
     ("group-stale", with_world(0, groups={"8" * 32: group_of(id="8" * 32)})),
     ("members-stale", with_port(fixed_ips=(FixedIP(subnet_id="2" * 32, address="10.0.0.6"),))),
     ("stranger", with_fleet(lambda fleet: fleet.launches.clear())),

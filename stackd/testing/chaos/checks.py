@@ -32,6 +32,7 @@ def consistent(rows: Rows, worlds: Sequence[World]) -> Iterator[Violation]:
     """Everything that does not need to be known from clients."""
     for check in (_owners, _phases, _hosts):
         yield from check(rows)
+    yield from (Violation("stray", "", f"{name} on {world.host}") for world in worlds for name in sorted(world.strays))
     for compare in (_guests, _ports, _floating_ips, _groups):
         yield from compare(rows, worlds)
 

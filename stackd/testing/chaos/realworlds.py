@@ -9,10 +9,13 @@ from stackd.drivers.hypervisors.connection import Connection
 from stackd.drivers.hypervisors.disks import GuestFolders
 from stackd.drivers.hypervisors.domains import Domains
 from stackd.drivers.hypervisors.libvirtd import PrivateLibvirtd
+from stackd.drivers.networks.book import Book
 from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.linuxbridge.driver import BlockingLinuxBridge
 from stackd.drivers.networks.linuxbridge.folder import Folder
+from stackd.drivers.networks.linuxbridge.names import router_namespace, router_prefix
 from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
+from stackd.model.devices import bridge_name, tap_name
 from stackd.model.guests import Guest
 from stackd.testing.chaos.worlds import World
 from stackd.testing.lab.site import Site
@@ -34,7 +37,18 @@ def _real(name: str, config: Config) -> World:
         networks=frozenset(observed.networks),
         ports={id: book.ports[id] for id in observed.ports if id in book.ports},
         floating_ips={id: book.floating_ips[id] for id in observed.floating_ips if id in book.floating_ips},
-        groups={id: book.groups[id] for id in observed.groups if id in book.groups})
+        groups={id: book.groups[id] for id in observed.groups if id in book.groups},
+        strays=_strays(Commands(net.netns), book))
+
+
+def _strays(commands: Commands, book: Book) -> frozenset[str]:
+    taps, bridges = ({name(id) for id in kept} for name, kept in (
+        (tap_name, book.ports), (bridge_name, book.networks)))
+    routers = {router_namespace(commands.netns, id) for id in book.networks}
+    links = {name for name in commands.links(commands.netns)
+             if name.startswith((tap_name(""), bridge_name("")))}
+    spaces = {name for name in commands.namespaces() if name.startswith(router_prefix(commands.netns))}
+    return frozenset((links - taps - bridges) | (spaces - routers))
 
 
 def _guests(folder: Path, netns: str) -> tuple[Guest, ...]:

@@ -15,8 +15,8 @@ import orjson
 from attrs import field, frozen
 
 from stackd import errors
-from stackd.cli.asking import SOCKET, rendered
 from stackd.cli.asking import ask as ask_operator
+from stackd.cli.asking import rendered
 from stackd.store.engines import make_engine
 from stackd.testing.chaos import checks, promises, realworlds, rows, worlds
 from stackd.testing.chaos.asking import Outcome
@@ -31,10 +31,8 @@ from stackd.testing.chaos.telling import Result
 from stackd.testing.demo.first_vm import IMAGE as DEMO
 from stackd.testing.lab.options import FAKE
 from stackd.testing.lab.site import Site
-from stackd.testing.processes import wait_for
 
 SETTLES_WITHIN = 120.0
-OPERATED_WITHIN = 30.0
 CRITICAL = '"level":"critical"'
 HOST_GONE = 60.0
 EXPLAINED = 20
@@ -81,8 +79,6 @@ class Run:
             if not made.accepted:
                 raise errors.StackdError(f"The image cannot be uploaded: {made.words}")
         self.ec2 = Ec2(self._key, f"ami-{short(self.openstack.image)}")
-        # Of several processes of an API the first alone has the operator's socket, and others may be quicker.
-        wait_for((self._site.folder / SOCKET).exists, OPERATED_WITHIN)
         ask_operator(self._site.folder, "quota-set", {"project": self._site.credentials.project, "limits": LIMITS})
 
     def clients(self) -> list[Client]:

@@ -23,6 +23,8 @@ class World:
     ports: Mapping[str, PortWiring]
     floating_ips: Mapping[str, FloatingWiring]
     groups: Mapping[str, GroupWiring]
+    strays: frozenset[str] = frozenset()
+    """Names of devices and namespaces of ours that no port or network of this host accounts for."""
 
 
 def fake_worlds(folder: Path) -> tuple[World, ...]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +26,11 @@ def wait_until(missing: Callable[[], list[str]], seconds: float) -> None:
 def unwell(urls: Iterable[str]) -> list[str]:
     """Those whose ``/healthz`` is not content."""
     return [url for url in urls if not _healthy(url)]
+
+
+def without(paths: Iterable[Path]) -> list[str]:
+    """Those that are not there."""
+    return [str(path) for path in paths if not path.exists()]
 
 
 def silent(database_url: str, names: Iterable[str], since: float) -> list[str]:
