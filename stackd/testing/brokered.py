@@ -14,10 +14,10 @@ from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
-from txamqp.client import Closed
 from zope.interface import directlyProvides, implementer, providedBy
 
 from stackd.bus.amqp.bus import AmqpBus
+from stackd.bus.amqp.metering import Meter
 from stackd.bus.amqp.settings import AmqpSettings
 from stackd.bus.amqp.topology import Names
 from stackd.bus.disturbance import Disturbance
@@ -25,7 +25,6 @@ from stackd.bus.memory import MemoryBus
 from stackd.interfaces.bus import Body, IEndpoint, IMessageBus, ISubscription
 from stackd.interfaces.clock import Clock
 from stackd.testing.disturbed import DisturbedBus
-from stackd.testing.metering import Meter
 from stackd.testing.saboteur import Life
 
 VARIABLE = "STACKD_TEST_BROKER"
@@ -139,23 +138,21 @@ class BrokeredLines:
         _last.clear()
 
     def _ask_broker(self, ask: Any) -> None:
-        Deferred.fromCoroutine(ask())
+        # A broker that is dying, or too busy to be waited for, does not answer.
+        Deferred.fromCoroutine(ask()).addErrback(lambda failure: None)
         self.turn()
 
     async def _forget_all(self) -> None:
         client, names = self._made[0].client, Names(self._settings)
         if client is None:
             return
-        try:
-            channel = client.new_channel()
-            await channel.channel_open()
-            for queue in (names.dead, *map(names.reports, self._settings.kept)):
-                await channel.queue_delete(queue=queue)
-            for exchange in (names.exchange, names.dead):
-                await channel.exchange_delete(exchange=exchange)
-            await channel.leave()
-        except Closed:
-            return  # a broker that is dying, or too busy to be waited for
+        channel = client.new_channel()
+        await channel.channel_open()
+        for queue in (names.dead, *map(names.reports, self._settings.kept)):
+            await channel.queue_delete(queue=queue)
+        for exchange in (names.exchange, names.dead):
+            await channel.exchange_delete(exchange=exchange)
+        await channel.leave()
 
 
 @implementer(IMessageBus)

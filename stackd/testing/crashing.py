@@ -20,6 +20,7 @@ from stackd.testing.broker import RabbitMq
 from stackd.testing.servers import SERVERS
 
 SUITE = Path("tests") / "crash"
+LONGEST = 4 * 3600.0
 
 
 def environment(held: ExitStack, db: str, broker: bool, jobs: int) -> dict[str, str]:
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as held:
         variables = environment(held, chosen.db, chosen.broker, chosen.jobs)
         return subprocess.run([sys.executable, "-m", "pytest", "-n", str(chosen.jobs), str(SUITE), *chosen.pytest],
-                              env=os.environ | variables, check=False).returncode
+                              env=os.environ | variables, check=False, timeout=LONGEST).returncode
 
 
 if __name__ == "__main__":
