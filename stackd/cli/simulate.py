@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -54,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         hosts_per_process=arguments.hosts_per_process)
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="stackd-simulation-"))
     began = time.monotonic()
+    # Whatever ends us, the cloud is taken down before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     simulation = Simulation(folder, plan, lambda words: print(
         f"{time.monotonic() - began:7.1f} s  {words}", file=sys.stderr, flush=True))
     try:

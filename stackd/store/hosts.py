@@ -15,7 +15,7 @@ from stackd.model.ids import new_id
 from stackd.store import overlays
 from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
-from stackd.store.many import insert_many
+from stackd.store.many import insert_many, insert_missing
 from stackd.store.tables.base import Json
 from stackd.store.tables.cloud import cloud, contacts, hosts
 from stackd.store.tables.instances import instances
@@ -62,14 +62,19 @@ def hello_all(tx: Transaction, said: Sequence[Hello], ratios: Mapping[str, float
 
 def _keep_hosts(tx: Transaction, said: Sequence[Hello], ratios: Mapping[str, float]) -> None:
     """What is new of known hosts, and all of new ones."""
-    rows = {row.name: row for row in gathered((one.host for one in said), lambda some: tx.execute(
-        select(hosts).where(hosts.c.name.in_(some))).all())}
+    def read(names: Iterable[str]) -> dict[str, Row[Any]]:
+        return {row.name: row for row in gathered(names, lambda some: tx.execute(
+            select(hosts).where(hosts.c.name.in_(some))).all())}
+
+    rows = read(one.host for one in said)
     new: dict[str, dict[str, Any]] = {}
     for one in said:
         if one.host not in rows:
             new.setdefault(one.host, {"id": new_id(), "name": one.host, **_EMPTY, "zone": one.zone}).update(
                 _said(one, ratios))
-    insert_many(tx, hosts, list(new.values()))
+    # The other worker of a host may be saying hello to another conductor.
+    insert_missing(tx, hosts, sorted(new.values(), key=lambda row: str(row["name"])))
+    rows |= read(new)
     for one in sorted(said, key=lambda one: (one.host, one.worker)):
         row = rows.get(one.host)
         if row is not None and (news := {name: value for name, value in _said(one, ratios).items()

@@ -38,6 +38,12 @@ def insert_many(tx: Transaction, table: Table, rows: Rows) -> None:
         _execute(tx, _insert(tx.dialect, table, tuple(rows[0])), rows)
 
 
+def insert_missing(tx: Transaction, table: Table, rows: Rows) -> None:
+    """Insert rows, but for those that somebody else has just inserted."""
+    if rows:
+        _execute(tx, _insert(tx.dialect, table, tuple(rows[0]), ignoring=True), rows)
+
+
 def upsert_many(tx: Transaction, table: Table, rows: Rows, changing: str) -> None:
     """Insert rows, or set the column ``changing`` of those whose primary keys are there."""
     if rows:
@@ -81,9 +87,16 @@ def _filled(made: Any, dialect: str, table: Table, names: tuple[str, ...]) -> An
 
 
 @cache
-def _insert(dialect: str, table: Table, names: tuple[str, ...]) -> Insert:
-    made: Insert = _filled(insert(table), dialect, table, names)
-    return made
+def _insert(dialect: str, table: Table, names: tuple[str, ...], ignoring: bool = False) -> Insert:
+    kind = postgresql if dialect == POSTGRESQL else sqlite
+    made: Any = insert(table)
+    if ignoring:
+        made = insert(table).prefix_with("IGNORE") if dialect in ("mysql", "mariadb") else kind.insert(table)
+    filled: Any = _filled(made, dialect, table, names)
+    if ignoring and dialect not in ("mysql", "mariadb"):
+        filled = filled.on_conflict_do_nothing()
+    whole: Insert = filled
+    return whole
 
 
 @cache

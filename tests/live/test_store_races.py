@@ -18,6 +18,7 @@ from stackd.core.ports import Ports
 from stackd.core.subnets import Subnets
 from stackd.model.assignments import FloatingReport, Hello, InstanceReport, PortReport, Report
 from stackd.model.callers import ADMIN
+from stackd.model.hosts import HostCapacity
 from stackd.model.ids import new_id
 from stackd.model.instances import GuestState, ObservedInstance
 from stackd.model.network_requests import NewNetwork, NewPort, NewSubnet
@@ -55,6 +56,20 @@ async def test_hosts_are_never_over_committed(database: Database) -> None:
     assert all(host.used_memory_mib == FLAVOR.memory_mib * host.instances <= host.memory_mib for host in present)
     assert sum(host.instances for host in present) == len(ids)
     assert sum(map(len, won)) == 20
+
+
+@ensureDeferred
+async def test_both_workers_of_new_hosts_say_hello_at_once(database: Database) -> None:
+    """To several conductors: each host is known once, with what both said, and each hello has a session of its own."""
+    capacity = HostCapacity(vcpus=4, memory_mib=4096, disk_gib=40)
+    said = {"compute": {"capacity": capacity}, "network": {"tunnel_address": "192.0.2.1"}}
+    sessions, failed = await together(database.write(hosts.hello_all, [
+        Hello(host=f"host-{number}", worker=worker, **fields) for number in range(20)], {})  # type: ignore[arg-type]
+        for worker, fields in said.items() for _ in range(2))
+    assert kinds_of(failed) == set()
+    assert sorted(sessions) == [[1] * 20, [1] * 20, [2] * 20, [2] * 20]
+    known = await database.read(hosts.listed, HOST_GONE)
+    assert [(host.vcpus, host.alive) for host in known] == [(4, True)] * 20
 
 
 @ensureDeferred
