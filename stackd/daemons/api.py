@@ -35,7 +35,7 @@ def makeService(options: Options) -> IService:
 
     config = split.configured(options)
     number = wanted(config.api.workers if options["workers"] is None else options["workers"])
-    return split.daemon(options, api) if number == 1 else master(reactor, config, options["config"], number)
+    return split.daemon(options, api, Parts) if number == 1 else master(reactor, config, options["config"], number)
 
 
 def master(reactor: Any, config: Config, file: str | None, number: int) -> Master:

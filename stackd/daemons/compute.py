@@ -4,7 +4,7 @@ from twisted.application.service import IService
 
 from stackd.daemons import machine
 from stackd.daemons.hosts import host_services
-from stackd.daemons.parts import HostParts, Parts
+from stackd.daemons.plainparts import PlainParts
 from stackd.daemons.split import DaemonService, Options, daemon
 
 __all__ = ["Options", "makeService"]
@@ -12,8 +12,8 @@ __all__ = ["Options", "makeService"]
 
 def makeService(options: Options) -> DaemonService:
     """The service ``twistd`` runs."""
-    return daemon(options, _compute, HostParts)
+    return daemon(options, _compute, PlainParts)
 
 
-def _compute(parts: Parts) -> IService:
+def _compute(parts: PlainParts) -> IService:
     return host_services(parts, machine.prepare(parts.config), network=False)

@@ -15,7 +15,7 @@ from stackd.config.physical import physical_links
 from stackd.config.sections import MEMORY_BUS, Config
 from stackd.daemons.hostlock import HostLocks
 from stackd.daemons.metadata import host_service
-from stackd.daemons.parts import Parts
+from stackd.daemons.plainparts import PlainParts
 from stackd.drivers import loading
 from stackd.interfaces.hypervisor import IHypervisor
 from stackd.interfaces.measuring import IChecked
@@ -95,7 +95,7 @@ class HostServices(MultiService):
         self.locks.release()
 
 
-def host_services(parts: Parts, place: HostPlace, compute: bool = True, network: bool = True) -> HostServices:
+def host_services(parts: PlainParts, place: HostPlace, compute: bool = True, network: bool = True) -> HostServices:
     """The workers of every host of this process; raises ``BadConfiguration`` while another process has them."""
     kinds = ("compute",) * compute + ("network",) * network
     services = HostServices(HostLocks(place.folder, host_names(parts.config)[0], kinds))
@@ -107,7 +107,7 @@ def host_services(parts: Parts, place: HostPlace, compute: bool = True, network:
     return services
 
 
-def _add_workers(services: HostServices, parts: Parts, place: HostPlace, compute: bool, network: bool) -> None:
+def _add_workers(services: HostServices, parts: PlainParts, place: HostPlace, compute: bool, network: bool) -> None:
     zones = parts.config.cloud.zones
     for index, name in enumerate(host_names(parts.config)):
         shared: dict[str, Any] = {
@@ -135,7 +135,7 @@ def fake_folder(config: Config, place: HostPlace, name: str) -> Path | None:
     return None if config.bus.driver == MEMORY_BUS else place.folder / FAKE / name
 
 
-def hypervisor(parts: Parts, place: HostPlace, name: str) -> Any:
+def hypervisor(parts: PlainParts, place: HostPlace, name: str) -> Any:
     """The configured hypervisor driver of the host of this name."""
     section = parts.config.compute
     if section.driver == FAKE:
@@ -151,7 +151,7 @@ def hypervisor(parts: Parts, place: HostPlace, name: str) -> Any:
                         place.folder / "compute", **options)
 
 
-def network_driver(parts: Parts, place: HostPlace, name: str, inherited: tuple[int, ...] = ()) -> Any:
+def network_driver(parts: PlainParts, place: HostPlace, name: str, inherited: tuple[int, ...] = ()) -> Any:
     """The configured network driver of the host of this name; its commands inherit these open files."""
     section = parts.config.network
     if section.driver == FAKE:

@@ -1,7 +1,7 @@
 """The metadata service in the routers of a host, beside its network worker; ``hosts`` calls it."""
 
 from stackd.api.sites import ToldSite
-from stackd.daemons.parts import Parts
+from stackd.daemons.plainparts import PlainParts
 from stackd.interfaces.assignments import IAssignments
 from stackd.interfaces.network import IRouters
 from stackd.workers.metadata.hosting import host_metadata
@@ -9,7 +9,7 @@ from stackd.workers.metadata.listeners import MetadataListeners
 from stackd.workers.network import NetworkWorker
 
 
-def host_service(parts: Parts, routers: IRouters, worker: NetworkWorker, assignments: IAssignments
+def host_service(parts: PlainParts, routers: IRouters, worker: NetworkWorker, assignments: IAssignments
                  ) -> MetadataListeners:
     """The service of one host, from what its network worker was told; user data is asked of the cloud."""
     async def user_data(instance_id: str) -> bytes:

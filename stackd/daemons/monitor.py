@@ -14,11 +14,11 @@ from stackd.api.sites import ToldSite
 from stackd.config.sections import Monitor
 from stackd.daemons.health import WITHIN, Check, Checks, Patient, health_root
 from stackd.daemons.listening import Listener, Places
-from stackd.daemons.parts import Parts
+from stackd.daemons.plainparts import PlainParts
 from stackd.interfaces.measuring import IChecked
 
 
-def monitor(parts: Parts, service: Any) -> Listener | None:
+def monitor(parts: PlainParts, service: Any) -> Listener | None:
     """The listener of the daemon ``service``, as configured; None where nobody looks."""
     root = health_root(checks_of(parts, service), parts.metrics.text)
     if parts.monitor_socket:
@@ -33,7 +33,7 @@ def listening(reactor: Any, section: Monitor, root: Resource) -> Listener:
     return Places(reactor, section.host, 0.0).listener(section.port, ToldSite(root))
 
 
-def checks_of(parts: Parts, service: Any) -> Checks:
+def checks_of(parts: PlainParts, service: Any) -> Checks:
     """All checks of a daemon: of its bus, its database where it has one, and of its services."""
     patient: dict[str, Patient] = {}
 
@@ -41,9 +41,7 @@ def checks_of(parts: Parts, service: Any) -> Checks:
         return "" if any(True for _ in service) else "This daemon waits for the database to begin."
 
     def checks() -> Mapping[str, Check]:
-        found: dict[str, Check] = {"begun": begun, "bus": lambda: bus_complaint(parts)}
-        if "database" in parts.__dict__:
-            found["database"] = parts.database_answers
+        found: dict[str, Check] = {"begun": begun, "bus": lambda: bus_complaint(parts), **parts.checks()}
         for name, look in _of_services(service):
             found[name] = patient.setdefault(name, Patient(
                 parts.reactor, look, WITHIN, f"{name} did not answer within {WITHIN:g} s."))
@@ -52,7 +50,7 @@ def checks_of(parts: Parts, service: Any) -> Checks:
     return checks
 
 
-def bus_complaint(parts: Parts) -> str:
+def bus_complaint(parts: PlainParts) -> str:
     """Whether the bus takes messages; one within the process always does."""
     return "" if getattr(parts.bus, "connected", True) else "No broker is reached, or it takes no messages."
 

@@ -1,38 +1,31 @@
-"""The parts a process is made of, each made when first asked for: every daemon takes the few it needs.
+"""The parts a process with a database is made of, each made when first asked for: every daemon takes the few it needs.
 
-``stack-cloud`` takes all of them, a split daemon its own; there is one wiring for both.
+``stack-cloud`` takes all of them, a split daemon its own; there is one wiring for both. Hosts have ``plainparts`` only.
 """
 
 import os
-import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Any
 
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from cryptography.fernet import Fernet
-from twisted.application.service import IService
-from twisted.internet.defer import Deferred, maybeDeferred
 
-from stackd import errors
-from stackd.config.sections import LOCAL_IMAGES, MEMORY_BUS, Config
+from stackd.config.sections import LOCAL_IMAGES
 from stackd.core.cloud import Cloud, assemble
 from stackd.core.identity import Identity
 from stackd.core.identity_passwords import password_hasher
-from stackd.daemons.health import WITHIN, Patient
-from stackd.daemons.metrics import Metrics
+from stackd.daemons.health import WITHIN, Check, Patient
+from stackd.daemons.plainparts import PlainParts
 from stackd.daemons.secretfiles import kept
 from stackd.daemons.seeding import new_project, underlay
 from stackd.drivers import loading
 from stackd.imageservice.content import Content
 from stackd.imageservice.registry import Registry
 from stackd.imageservice.sharing import Sharing
-from stackd.interfaces.bus import IMessageBus
 from stackd.interfaces.identity import IIdentity
-from stackd.interfaces.images import IConnected, IImages
+from stackd.interfaces.images import IImages
 from stackd.interfaces.imageservice import ISharing, IUploads
 from stackd.interfaces.imagestore import IImageStore
 from stackd.model.ids import new_id
@@ -41,47 +34,14 @@ from stackd.store import imagekeeping, schema, stamps
 from stackd.store.database import Database
 from stackd.store.executors import ThreadExecutor
 
-if TYPE_CHECKING:
-    from stackd.daemons.prefork_monitor import Siblings
-
 KEYS_FILE = "identity.keys"
-METADATA_FILE = "metadata.secret"
 OPERATOR_SOCKET = "operator.sock"
 
 
-class Parts:
-    """Parts of one process, sharing one reactor and one configuration."""
+class Parts(PlainParts):
+    """Parts of one process that has the database."""
 
-    kept_reports: tuple[str, ...] = (CONDUCTOR, SCHEDULER)
-    """Addresses whose queues of reports this process declares at the broker."""
-    adopted: Mapping[int, int] = {}
-    """Open sockets to listen on by their ports, where a master has bound them."""
-    monitor_socket: str = ""
-    """Where a worker of several tells its master how it is."""
-    siblings: "Siblings | None" = None
-    """Asks all workers of the master how they are, where there is one."""
-
-    def __init__(self, reactor: Any, config: Config) -> None:
-        """Nothing is opened yet."""
-        self.reactor = reactor
-        self.config = config
-        self.random: Random = SystemRandom()
-        self.state = Path(config.cloud.state)
-        self.metrics = Metrics()
-
-    @cached_property
-    def threads(self) -> ThreadExecutor:
-        """For hashing, key making and files."""
-        return ThreadExecutor(self.reactor, 4, "work")
-
-    @cached_property
-    def bus(self) -> IMessageBus:
-        """The message bus; one that has to be started is a service, which :meth:`start` and :meth:`stop` care for."""
-        section = self.config.bus
-        arguments = () if section.driver == MEMORY_BUS else (section, self.kept_reports)
-        made: IMessageBus = loading.make("stackd.buses", section.driver, IMessageBus, self.reactor, *arguments)
-        self.metrics.watch(made)
-        return made
+    kept_reports = CONDUCTOR, SCHEDULER
 
     @cached_property
     def database(self) -> Database:
@@ -106,6 +66,10 @@ class Parts:
             return ""
 
         return Patient(self.reactor, look, WITHIN, f"The database did not answer within {WITHIN:g} s.")
+
+    def checks(self) -> dict[str, Check]:
+        """The database's, once it is in use."""
+        return {"database": self.database_answers} if "database" in self.__dict__ else {}
 
     @cached_property
     def identity(self) -> Identity:
@@ -153,10 +117,10 @@ class Parts:
 
     @cached_property
     def images(self) -> IImages:
-        """Images as core and hosts see them."""
-        section = self.config.image
-        arguments = (self.registry, self.content) if section.driver == LOCAL_IMAGES else (self.reactor, section)
-        return loading.make("stackd.images", section.driver, IImages, *arguments)  # type: ignore[no-any-return]
+        """Images as core and hosts see them: of this cloud's own registry, or of a service elsewhere."""
+        if self.config.image.driver != LOCAL_IMAGES:
+            return super().images
+        return loading.make("stackd.images", LOCAL_IMAGES, IImages, self.registry, self.content)  # type: ignore[no-any-return]
 
     @cached_property
     def core(self) -> Cloud:
@@ -164,47 +128,16 @@ class Parts:
         return assemble(self.database, self.bus, self.images, self.identity, self.reactor, self.threads,
                         self.config.cloud.zones, self.config.hosts.gone, underlay(self.config))
 
-    @cached_property
-    def metadata_secret(self) -> bytes:
-        """Signs metadata tokens and the requests of metadata proxies."""
-        return kept(self.state / METADATA_FILE, lambda: secrets.token_hex(32)).strip().encode()
-
     @property
     def operator_socket(self) -> Path:
         """Where the operator's commands are taken."""
         return self.state / OPERATOR_SOCKET
 
-    def _in_thread(self, fn: Any, *args: Any) -> "Deferred[Any]":
-        return self.threads.run(fn, *args)
-
-    def start(self) -> None:
-        """Start what has to be started before those who use it."""
-        if IService.providedBy(self.bus):
-            IService(self.bus).startService()
-
-    async def stop(self) -> None:
-        """Stop the bus, then let go of threads and connections of the parts that were made."""
-        made = self.__dict__
-        if "bus" in made and IService.providedBy(self.bus):
-            await maybeDeferred(IService(self.bus).stopService)
-        if "images" in made and IConnected.providedBy(self.images):
-            IConnected(self.images).close()
-        if "database" in made:
+    def close(self) -> None:
+        """Let go of the database, and of all else."""
+        if "database" in self.__dict__:
             self.database.close()
-        if "threads" in made:
-            self.threads.stop()
-
-
-class HostParts(Parts):
-    """Parts of a host's daemon, which has no database: whoever breaks into a host must not own the cloud."""
-
-    kept_reports = ()
-
-    @cached_property
-    def database(self) -> Database:
-        """There is none."""
-        raise errors.BadConfiguration("A host's daemon has no database, so images cannot be local to it.",
-                                      remedy='Set driver = "http" in [image], and its url, auth_url and user.')
+        super().close()
 
 
 def _private(url: str) -> None:

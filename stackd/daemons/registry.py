@@ -10,7 +10,7 @@ __all__ = ["Options", "makeService"]
 
 def makeService(options: Options) -> DaemonService:
     """The service ``twistd`` runs."""
-    return daemon(options, registry_service)
+    return daemon(options, registry_service, Parts)
 
 
 def registry_service(parts: Parts) -> RegistryService:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.application.service import IService, MultiService
@@ -17,10 +17,11 @@ from stackd.config.loading import load_file
 from stackd.config.sections import Config
 from stackd.daemons import logging
 from stackd.daemons.monitor import monitor
-from stackd.daemons.parts import Parts
+from stackd.daemons.plainparts import PlainParts
 from stackd.daemons.tuning import tune
 
 log = Logger()
+P = TypeVar("P", bound=PlainParts)
 TRY_AGAIN = 2.0
 
 
@@ -35,7 +36,7 @@ class Options(usage.Options):
 class DaemonService(MultiService):
     """One daemon: what ``make`` gives it, made when it starts; the bus is started before and stopped after it."""
 
-    def __init__(self, parts: Parts, make: Callable[[Parts], IService]) -> None:
+    def __init__(self, parts: PlainParts, make: Callable[[Any], IService]) -> None:
         """``make`` builds the daemon's services."""
         super().__init__()  # type: ignore[no-untyped-call]
         self._parts = parts
@@ -91,9 +92,9 @@ def configured(options: Mapping[str, Any]) -> Config:
     return config if port is None else evolve(config, monitor=evolve(config.monitor, port=port))
 
 
-def daemon(options: Mapping[str, Any], make: Callable[[Parts], IService],
-           parts: Callable[[Any, Config], Parts] = Parts) -> DaemonService:
-    """The service of a daemon configured by its options; ``parts`` where some of them are elsewhere."""
+def daemon(options: Mapping[str, Any], make: Callable[[P], IService], parts: Callable[[Any, Config], P]
+           ) -> DaemonService:
+    """The service of a daemon configured by its options, of the parts that it has."""
     from twisted.internet import reactor
 
     tune()

@@ -3,7 +3,7 @@
 A broker's permissions end at the default exchange, by which every user answers calls and could put messages into any
 queue. So each message is judged once more where it arrives, by the user for whom the broker vouches: those of the
 control plane are trusted, a host speaks to the conductor and of itself alone, and everybody else is refused, also who
-does not say who it is. ``bus/amqp`` asks; ``daemons/parts.py`` makes the :class:`Admission` of each process.
+does not say who it is. ``bus/amqp`` asks, and makes the :class:`Admission` of each process from its configuration.
 """
 
 import re

@@ -1,6 +1,8 @@
 """Every daemon as a twistd service of its own: it starts from a configuration file, serves, and stops cleanly."""
 
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,11 @@ def test_a_wrong_configuration_is_told_without_a_traceback(tmp_path: Path) -> No
     options.parseOptions(["--config", str(path)])
     with pytest.raises(SystemExit, match=r"stackd: .*wrong\.toml has 1 errors:\s+bus\.driver"):
         module.makeService(options)
+
+
+def test_the_daemons_of_hosts_load_nothing_of_a_database() -> None:
+    """Thousands of hosts would carry it for nothing."""
+    words = "import sys, stackd.daemons.compute, stackd.daemons.network; print([n for n in sys.modules if n in %r])"
+    found = subprocess.run([sys.executable, "-c", words % (("sqlalchemy", "alembic", "argon2", "klein"),)], timeout=60,
+                           check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
