@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
@@ -39,6 +39,10 @@ class _Once(Factory):
     def buildProtocol(self, address: Any) -> WireClient:
         """The one."""
         return self._client
+
+
+OPENING = 16
+"""Channels opened at once: of thousands a busy broker would forget the first queue before the last is consumed."""
 
 
 class Backoff:
@@ -72,12 +76,20 @@ class LastingChannel:
         self._lost = lost
         self._backoff = connection.backoff()
         self._again: Any = None
+        self._ended = False
         self._opening: WireChannel | None = None
         self.channel: WireChannel | None = None
 
     async def open(self, client: WireClient) -> None:
-        """Open it on a new connection; one that fails comes back by itself."""
-        if client.closed or self._opening is not None or self.channel is not None:
+        """Open it on a new connection in its turn; one that fails comes back by itself."""
+        await self._connection.turns.acquire()
+        try:
+            await self._open(client)
+        finally:
+            self._connection.turns.release()
+
+    async def _open(self, client: WireClient) -> None:
+        if self._ended or client.closed or self._opening is not None or self.channel is not None:
             return
         channel = self._opening = client.new_channel()
         channel.on_close = self._closed
@@ -93,6 +105,7 @@ class LastingChannel:
 
     async def end(self) -> None:
         """Close it for good."""
+        self._ended = True
         self._connection.forget(self)
         if self._again is not None and self._again.active():
             self._again.cancel()
@@ -140,6 +153,7 @@ class AmqpConnection(Service):
         self.traffic: Counter[tuple[str, str]] = Counter()
         """Messages by direction, ``sent`` or ``received``, and kind."""
         self.client: WireClient | None = None
+        self.turns = DeferredSemaphore(OPENING)
         self._brokers = cycle(brokers)
         self._settings = settings
         self._random = randomness
