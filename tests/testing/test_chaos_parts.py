@@ -112,5 +112,5 @@ def test_an_answer_that_was_lost_or_says_that_something_is_away_tells_nothing(st
     assert ask("GET", f"http://127.0.0.1:{server.server_port}/").outcome is Outcome.UNKNOWN
 
 
-def test_both_apis_ids_of_an_instance_have_their_first_digits_in_common() -> None:
+def test_an_instance_has_the_same_first_digits_in_both_apis() -> None:
     assert short("97c92ab8-96ed-4d1b-a691-59d84622bb21") == short("i-97c92ab896ed4d1ba") == "97c92ab896ed4d1ba"
