@@ -33,9 +33,9 @@ unit: venv  ## The tests that need no machine.
 	@echo "tests: unit"
 	@$(BIN)/python -m pytest -n $(JOBS) --ignore tests/live
 
-live: venv  ## The tests on real libvirt, QEMU and kernel networking.
+live: venv  ## The tests on real libvirt, QEMU, kernel networking, RabbitMQ, PostgreSQL and MariaDB.
 	@echo "tests: live"
-	@if [ -d tests/live ]; then $(BIN)/python -m pytest tests/live --durations=5 -v; fi
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/live --durations=15
 
 crash: debian venv  ## The crash suite; with BROKER=1 and DB=postgresql or mariadb on servers of its own.
 	@$(BIN)/python -m stackd.testing.crashing --jobs $(JOBS) $(if $(BROKER),--broker) --db "$(DB)" -- $(PYTEST)
