@@ -63,7 +63,7 @@ async def with_bus(reactor: Any, config: Config, work: Callable[[AmqpBus], Await
 
 def dead_letters(letters: list[DeadLetter]) -> Finding:
     """How many there are, by whom and why."""
-    kinds = Counter((letter.address, letter.sender or "nobody", letter.reason) for letter in letters)
+    kinds = Counter((letter.address, letter.sender, letter.reason) for letter in letters)
     shown = "; ".join(f"{number} to {address} of {sender}: {reason}"
                       for (address, sender, reason), number in kinds.most_common(5))
     return Finding(name="reports set aside", well=not letters, detail=shown or "none", needed=False,

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def line(letter: Any) -> dict[str, str]:
     """A letter in a table; what others wrote is shown without what could move a terminal."""
     about = {name: json.dumps(letter.body.get(name, ""))[1:40].rstrip('"') for name in ("host", "worker")}
-    return {"id": letter.id, "to": _plain(letter.address), "from": _plain(letter.sender or "nobody"),
+    return {"id": letter.id, "to": _plain(letter.address), "from": _plain(letter.sender),
             "reason": _plain(letter.reason), **about}
 
 

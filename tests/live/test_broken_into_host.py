@@ -304,6 +304,22 @@ async def test_what_is_sent_again_for_it_is_still_its_own(prey: Prey) -> None:
     assert prey.everything() == before
 
 
+@pytest_twisted.ensureDeferred
+async def test_whoever_it_claims_to_have_been_does_not_speak_for_it(prey: Prey) -> None:
+    """It names the control plane as the first sender, and puts what it likes among what was set aside."""
+    lie = envelope.dump(envelope.Report(body=wire.dump(report(GOOD, prey, prey.good_instance)[0])))
+    before, user = prey.everything(), f"stackd-host-{EVIL}"
+    await prey.put(f"{prey.prefix}.conductor.reports", lie, prey.prefix, user_id=user, headers={SENDER: "guest"})
+    await prey.put(f"{prey.prefix}.dead", lie, user_id=user, headers={SENDER: "guest", "x-death": "often"})
+    while len(letters := await prey.control.set_aside()) < 2:
+        await after(0.05)
+    assert {letter.sender for letter in letters} == {f"{user}, guest"}
+    assert len(await prey.control.dead_letters().requeue(None)) == 1
+    while len(await prey.control.set_aside()) < 2:
+        await after(0.05)
+    assert prey.everything() == before
+
+
 # --- poison and floods -----------------------------------------------------------------------------
 
 POISON = {

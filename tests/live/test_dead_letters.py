@@ -59,7 +59,7 @@ async def test_they_are_sent_again_and_dropped(buses: Buses, rabbitmq: RabbitMq)
     assert len(await conductor.dead_letters().requeue(None)) == 2
     assert await soon(endpoint.reports.get()) == {"host": "host-1"}
     (left,) = await set_aside(conductor, 1)
-    assert (left.body, left.sender) == ({"host": "host-2"}, "stackd-host-host-1")
+    assert (left.body, left.sender) == ({"host": "host-2"}, "guest, stackd-host-host-1")
     assert await conductor.dead_letters().drop(["no such"]) == []
     assert await conductor.dead_letters().drop([left.id]) == [left]
     assert await conductor.set_aside() == []

@@ -16,11 +16,12 @@ from txamqp.content import Content
 from txamqp.message import Message
 
 from stackd import errors
-from stackd.bus.amqp.serving import SENDER
+from stackd.bus.amqp.serving import SENDER, senders
 from stackd.bus.amqp.topology import Names
 from stackd.bus.amqp.wire import WireChannel, WireClient
 from stackd.interfaces.bus import Body
 
+NOBODY = "nobody"
 SHOWN = 1000
 """Bytes of what cannot be read."""
 
@@ -32,7 +33,7 @@ class DeadLetter:
     id: str
     address: str
     sender: str
-    """Its user at the broker; empty when it did not say."""
+    """Its user at the broker, after those who sent it again and before whom it names itself."""
     reason: str
     """``rejected``: it could not be applied; ``delivery_limit``: daemons died of it."""
     body: Body
@@ -65,14 +66,16 @@ class DeadLetters:
         return dropped
 
     async def requeue(self, ids: Collection[str] | None) -> list[DeadLetter]:
-        """Send these again, or all; those that the broker has taken."""
+        """Send these again, or all; those that the broker has taken. What no queue of ours set aside stays."""
         chosen: list[tuple[Message, DeadLetter]] = []
 
         def choose(channel: WireChannel, message: Message, letter: DeadLetter) -> None:
-            if ids is None or letter.id in ids:
+            if (ids is None or letter.id in ids) and letter.address in self._names.settings.kept:
                 chosen.append((message, letter))
 
         async def send(channel: WireChannel) -> None:
+            if not chosen:
+                return
             taken: dict[int, bool] = {}
             done: Deferred[None] = Deferred()
 
@@ -82,12 +85,12 @@ class DeadLetters:
                     done.callback(None)
 
             channel.on_confirm = confirmed
+            channel.on_close = lambda error: None if done.called else done.errback(error)
             await channel.confirm_select()
             for message, letter in chosen:
                 channel.basic_publish(exchange=self._names.exchange, routing_key=self._names.reports(letter.address),
-                                      content=self._again(message, letter))
-            if chosen:
-                await done
+                                      content=self._again(message))
+            await done
             for number, (message, _) in enumerate(chosen, 1):
                 if taken[number]:
                     channel.basic_ack(delivery_tag=message.delivery_tag)
@@ -96,12 +99,13 @@ class DeadLetters:
         await self._gone_through(self._names.settings.most_dead, choose, send)
         return [letter for _, letter in chosen]
 
-    def _again(self, message: Message, letter: DeadLetter) -> Content:
+    def _again(self, message: Message) -> Content:
         kept = {name: value for name, value in message.content.properties.items()
                 if name in ("content-type", "type", "delivery-mode")}
         # Nobody who did not say who they are becomes somebody by it.
         return Content(message.content.body, properties={
-            **kept, "user-id": self._client.user, "headers": {SENDER: letter.sender or "nobody"}})
+            **kept, "user-id": self._client.user,
+            "headers": {SENDER: "\n".join(user or NOBODY for user in senders(message.content.properties))}})
 
     async def _gone_through(self, most: int, look: Callable[[WireChannel, Message, DeadLetter], Any],
                             finish: Callable[[WireChannel], Any] | None = None) -> None:
@@ -123,7 +127,8 @@ class DeadLetters:
     def _letter(self, message: Message) -> DeadLetter:
         raw, properties = message.content.body, message.content.properties
         headers = properties.get("headers") or {}
-        death = (headers.get("x-death") or [{}])[0]
+        # A host may put into the queue what it likes.
+        death = next((one for one in _list(headers.get("x-death")) if isinstance(one, dict)), {})
         queue = str(death.get("queue", message.routing_key))
         try:
             body = orjson.loads(raw)["body"]
@@ -134,5 +139,9 @@ class DeadLetters:
         return DeadLetter(
             id=hashlib.sha256(raw + str(death.get("time", "")).encode()).hexdigest()[:12],
             address=queue.removeprefix(f"{self._names.settings.prefix}.").removesuffix(".reports"),
-            sender=str(headers.get(SENDER) or properties.get("user-id", "")), reason=str(death.get("reason", "")),
+            sender=", ".join(user or NOBODY for user in senders(properties)), reason=str(death.get("reason", "")),
             body=body)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -5,7 +5,7 @@ tried again, and the broker sends no more than fit; what fails otherwise is set 
 dies the broker gives what it held to others. A call is begun once at most.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,7 +29,7 @@ Admit = Callable[[str, str, str, Body], None]
 broker may not say. The broker vouches for the user; it is empty where the sender gave none."""
 _LOOK_AGAIN = envelope.dump(envelope.Wake())
 SENDER = "stackd-sender"
-"""The header with the user who first sent what the operator sends again; both must be admitted."""
+"""The header with the users who sent before what the operator sends again, a line each; all must be admitted."""
 
 
 @implementer(ISubscription)
@@ -255,18 +255,25 @@ class AmqpSubscription:
             raise errors.NotSupported(f"{self._address} does not know the call {call.method}.")
         return await method(call.body)
 
-
     # --- who may say what ---
 
     def _admitted(self, message: Message, word: str, body: Body) -> None:
         """Raise ``NotAllowed`` for what its sender may not say; the broker lets nobody claim to be another."""
         properties = message.content.properties
-        headers = properties.get("headers") or {}
-        if "x-death" in headers:
+        if "x-death" in (properties.get("headers") or {}):
             # Its queue handed it on: whoever declared that queue decided so, not the user it is of.
             raise errors.NotAllowed(f"A message to another queue came to {self._address}.")
-        for user in {str(properties.get("user-id", "")), *map(str, filter(None, [headers.get(SENDER)]))}:
+        for user in senders(properties):
             self._admit(user, self._address, word, body)
+
+
+def senders(properties: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who sent a message, the last first: the user for whom the broker vouches, and those it names itself.
+
+    A host can name whom it likes, which only adds to those who must be admitted.
+    """
+    named = str((properties.get("headers") or {}).get(SENDER) or "")
+    return tuple(dict.fromkeys([str(properties.get("user-id", "")), *named.splitlines()]))
 
 
 class Refusals:
