@@ -146,7 +146,7 @@ class SchedulerService(Service):
                 return
             await self._refresh()
             more = len(waiting) >= self._settings.look_ahead
-            self._start = waiting[-1].reservation_id
+            self._start = _behind(waiting[-1].reservation_id)
             moved = await self._place(_together(self._in_turn(waiting, more)), more)
             if not (moved and more):
                 return
@@ -242,6 +242,11 @@ class SchedulerService(Service):
         late = [(one, why) for one, why in lost if now - one.created_at >= self._settings.deadline]
         if late:
             self._failed += len(await self._database.write(placements.fail, late))
+
+
+def _behind(reservation_id: str) -> str:
+    """Where the next page begins: one reservation that fills a page and fits nowhere must not be all that is seen."""
+    return f"{int(reservation_id, 16) + 1:032x}"
 
 
 class _Frozen(dict[str, str]):

@@ -74,3 +74,14 @@ def test_several_schedulers_never_claim_too_much() -> None:
     assert states == Counter({Steady.ACTIVE: 12, Steady.ERROR: 3})
     for host in cloud.run(cloud.core.hosts.list(cloud.admin)):
         assert host.used_vcpus == 4
+
+
+def test_a_reservation_as_large_as_a_page_does_not_hold_up_others() -> None:
+    settings = SchedulerSettings(look_ahead=2, batch=2)
+    cloud = MemoryCloud(hosts=1, options=FOUR, scheduler_settings=settings).start()
+    cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
+        image_id=cloud.image.id, flavor_id="m5.2xlarge", name="big", max_count=3)))
+    cloud.advance(10)
+    small = launch(cloud, 1)[0]
+    cloud.advance(20)
+    assert cloud.row(small).host == "host-1"
