@@ -53,7 +53,8 @@ def record(cls: type, tree: Mapping[str, Any], path: str, complaints: list[str],
             given[name] = table(field, tree[name], f"{path}{name}.", found, own)
         else:
             words = wrong_value(field.type, tree[name], own)
-            found += [f"{path}{name} = {tree[name]!r}: must be {words}"] if words else []
+            shown = repr(tree[name]) if field.repr else "***"
+            found += [f"{path}{name} = {shown}: must be {words}"] if words else []
             if not found:
                 given[name] = tree[name]
         complaints += found

@@ -47,7 +47,7 @@ class Cloud:
 class Database:
     """Where desired and observed are kept."""
 
-    url: str = key("sqlite:////var/lib/stackd/stackd.db", "SQLAlchemy's URL.", url)
+    url: str = key("sqlite:////var/lib/stackd/stackd.db", "SQLAlchemy's URL.", url, secret=True)
     threads: int = key(4, "Threads that read, and on servers write; sqlite always has one writer.", between(1, 64))
 
 

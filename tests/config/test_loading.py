@@ -72,10 +72,12 @@ def test_all_errors_are_told_at_once() -> None:
      "NAME:INTERFACE, each once ('b:eth1' is none, or says again what another one says)"),
     ("[compute]\nvirt_type = 'xen'", "compute.virt_type = 'xen': must be one of auto, kvm, qemu"),
     ("[database]\nurl = 'stackd.db'",
-     "database.url = 'stackd.db': must be a URL such as sqlite:////var/lib/stackd/stackd.db"),
+     "database.url = ***: must be a URL such as sqlite:////var/lib/stackd/stackd.db"),
+    ("[bus]\nurls = ['stackd:hush@mq:5672']",
+     "bus.urls = ***: must be one or more URLs such as amqp://USER:PASSWORD@HOST:5672/"),
 ])
 def test_an_error_says_what_is_allowed(text: str, words: str) -> None:
-    """The key, the value, and what it must be."""
+    """The key, the value unless it is a secret, and what it must be."""
     assert complaints(text) == [words]
 
 
