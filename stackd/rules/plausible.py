@@ -31,6 +31,7 @@ def plausible_hello(hello: Hello) -> Hello:
     _worker(hello.worker)
     _text(hello.zone, MOST_NAME)
     _text(hello.tunnel_address, MOST_NAME)
+    _rows(hello.physical_networks)
     if hello.capacity is not None:
         _counts((hello.capacity.vcpus, hello.capacity.memory_mib, hello.capacity.disk_gib), MOST_CAPACITY)
         _text(hello.capacity.hypervisor_type + hello.capacity.architecture + hello.capacity.virt_type

@@ -54,7 +54,7 @@ def test_no_report(report: Report) -> None:
 
 @pytest.mark.parametrize("hello", [
     evolve(HELLO, worker="api"), evolve(HELLO, zone="z" * 256), evolve(HELLO, zone="\0"), evolve(
-        HELLO, tunnel_address="1" * 256),
+        HELLO, tunnel_address="1" * 256), evolve(HELLO, physical_networks=("p\0",)),
     evolve(HELLO, capacity=HostCapacity(vcpus=-1, memory_mib=1, disk_gib=1)),
     evolve(HELLO, capacity=HostCapacity(vcpus=1, memory_mib=10**9, disk_gib=1)),
     evolve(HELLO, capacity=HostCapacity(vcpus=1, memory_mib=1, disk_gib=1, hypervisor_hostname="x" * 300))])
