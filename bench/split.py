@@ -42,8 +42,8 @@ class SplitSubject:
         except BaseException:
             self._remove()
             raise
-        engine = make_engine(self._site.database_url, 1)
-        self._ledger, self._meters = Ledger(engine), Meters(self._site, engine)
+        read = make_engine(self._site.database_url, 1)
+        self._ledger, self._meters = Ledger(read), Meters(self._site, read)
         say(f"a cloud of {len(self._site.names)} processes is ready")
         return self
 
