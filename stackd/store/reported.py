@@ -94,7 +94,8 @@ def _instances(tx: Transaction, said: Sequence[tuple[Report, InstanceReport]], s
 
 
 def _forget_after_second_look(tx: Transaction, instance: Instance, one: InstanceReport, second_look: float) -> None:
-    if instance.ended_at is not None and one.observed.at - instance.ended_at >= second_look:
+    # By the host's clock and by ours: one that goes ahead would make the first look the second.
+    if instance.ended_at is not None and min(one.observed.at, tx.now) - instance.ended_at >= second_look:
         stamps.forget(tx, kinds.INSTANCE, [instance.id])
 
 
