@@ -145,7 +145,10 @@ def end_on_lost_hosts(tx: Transaction, host_gone: float) -> int:
 
 
 def purge(tx: Transaction, before: float, limit: int = 500) -> int:
-    """Delete instances that ended before a time and no host needs to hear of, and old client tokens; how many."""
+    """Delete instances that ended before a time and no host needs to hear of, and old client tokens; how many.
+
+    Hosts that need to hear of one for so long are asked again.
+    """
     tx.execute(client_tokens.delete().where(client_tokens.c.created_at < before - TOKENS_KEPT))
     table = instances_table
     waiting = select(assignments.c.resource_id).where(assignments.c.kind == kinds.INSTANCE)
@@ -155,4 +158,15 @@ def purge(tx: Transaction, before: float, limit: int = 500) -> int:
     if ids:
         tx.execute(user_data.delete().where(user_data.c.instance_id.in_(ids)))
         tx.execute(table.delete().where(table.c.id.in_(ids)))
+    _ask_again(tx, before, limit)
     return len(ids)
+
+
+def _ask_again(tx: Transaction, before: float, limit: int) -> None:
+    """Hosts look once more at what ended long ago and was not forgotten, for their last words on it came too late."""
+    c, told = instances_table.c, assignments.c
+    alive = select(contacts.c.host).where(contacts.c.worker == "compute", contacts.c.last_seen >= tx.now - SECOND_LOOK)
+    for id, host in tx.execute(select(c.id, c.host).join(
+            assignments, (told.host == c.host) & (told.kind == kinds.INSTANCE) & (told.resource_id == c.id)).where(
+            c.ended_at < before, c.host.in_(alive)).order_by(c.id).limit(limit)).all():
+        tx.stamp(host, kinds.INSTANCE, [id], lazily=True)

@@ -6,6 +6,7 @@ import pytest
 
 from stackd import errors
 from stackd.core.explain import Explain
+from stackd.drivers.hypervisors.fake import FakeWorld
 from stackd.model.faults import Steady
 from stackd.model.instances import Instance, LaunchRequest, NetworkRequest
 from stackd.model.network_requests import NewNetwork, NewSubnet
@@ -74,6 +75,28 @@ def test_a_network_worker_that_starts_without_a_conductor_says_so_to_guests(clou
     cloud.build("conductor")
     cloud.advance(20)
     assert asked(cloud, instance) is not None
+
+
+def test_a_guest_that_went_while_no_conductor_listened_is_purged(cloud: MemoryCloud,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its host says for the last time that it is gone before anybody hears of it."""
+    id = launched(cloud)
+    cloud.until(lambda: steady(cloud, id) is Steady.ACTIVE)
+    drop = FakeWorld.drop
+
+    def drop_and_kill(world: FakeWorld, guest_id: str) -> None:
+        drop(world, guest_id)
+        cloud.kill("conductor")
+
+    monkeypatch.setattr(FakeWorld, "drop", drop_and_kill)
+    cloud.run(cloud.core.instances.terminate(cloud.caller, [id]))
+    cloud.advance(130)
+    monkeypatch.undo()
+    assert cloud.row(id).ended_at is None
+    cloud.build("conductor")
+    cloud.advance(4200)
+    with pytest.raises(KeyError):
+        cloud.row(id)
 
 
 def alive(cloud: MemoryCloud) -> dict[str, bool]:
