@@ -173,6 +173,14 @@ def test_nothing_is_left_unfinished() -> None:
     ])
 
 
+def test_news_fragments_are_numbered() -> None:
+    """Two of a kind without numbers, and nobody can collect them."""
+    nothing([
+        place(path) for path in sorted((ROOT / "newsfragments").glob("*.*"))
+        if not re.fullmatch(r"\d+\.(feature|bugfix|removal|misc)(\.\d+)?\.rst", path.name)
+    ])
+
+
 def test_commands_are_lists_and_never_go_through_a_shell() -> None:
     """A name with a quote in it must not become a command."""
     nothing([
