@@ -20,6 +20,7 @@ from stackd.daemons import bootstrapping, logging, machine, seeding
 from stackd.daemons.control import conductor_service, scheduler_service
 from stackd.daemons.endpoints import api_services, image_sweep, metadata_service
 from stackd.daemons.hosts import FAKE, host_names, host_services
+from stackd.daemons.monitor import monitor
 from stackd.daemons.operating import operator_commands
 from stackd.daemons.operator import operator_service
 from stackd.daemons.parts import Parts
@@ -54,6 +55,9 @@ class CloudService(MultiService):
     async def _start(self) -> None:
         parts, config = self._parts, self._config
         parts.start()
+        looked_at = monitor(parts, self)
+        if looked_at is not None:
+            looked_at.setServiceParent(self)
         made = await bootstrapping.first_contents(parts)
         # No other process uploads: what a killed one left half done is put back at once.
         await image_sweep(parts, stall=0.0).once()

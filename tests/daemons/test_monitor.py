@@ -60,9 +60,12 @@ name = "one"
 [monitor]
 port = {base}
 {more}""")
-    service: Any = importlib.import_module(f"stackd.daemons.{name}").makeService({"config": str(path), "workers": None})
+    service: Any = importlib.import_module(f"stackd.daemons.{name}").makeService(
+        {"config": str(path), "workers": None, "state": None})
     service.startService()
     try:
+        if name == "cloud":
+            await service.ready
         yield base
     finally:
         await maybeDeferred(service.stopService)
@@ -87,6 +90,17 @@ async def test_a_daemon_tells_how_it_is(name: str, tmp_path: Path) -> None:
         status, text = await look(port, "metrics")
         assert status == 200
         for part in DAEMONS[name]:
+            assert part in text.decode()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_cloud_in_one_process_tells_of_all_of_it(tmp_path: Path) -> None:
+    async with running("cloud", tmp_path, '[identity]\npassword_cost = "cheap"\n') as port:
+        status, body = await look(port, "healthz")
+        assert (status, orjson.loads(body)["checks"]) == (200, {
+            "begun": "ok", "bus": "ok", "database": "ok", "hypervisor": "ok"})
+        _, text = await look(port, "metrics")
+        for part in ("stackd_scheduler_placements_total", "stackd_conductor_batches_total", "stackd_reconcile_known"):
             assert part in text.decode()
 
 
