@@ -31,8 +31,6 @@ class Key:
 class Ec2:
     """One client; usable by many threads."""
 
-    name = "ec2"
-
     def __init__(self, key: Key, image: str) -> None:
         """``image`` is an ``ami-`` id."""
         self._key = key

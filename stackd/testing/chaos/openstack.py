@@ -32,8 +32,6 @@ class Login:
 class OpenStack:
     """One client; usable by many threads."""
 
-    name = "openstack"
-
     def __init__(self, login: Login) -> None:
         """Logs in with the first request."""
         self._login = login

@@ -177,7 +177,7 @@ class Run:
 
     def _noted(self) -> list[Violation]:
         return [Violation(words[0], "", f"{times} times, see the journal")
-                for kind in ("violation",) for words, times in self.journal.of(kind).items()]
+                for words, times in self.journal.of("violation").items()]
 
     def _defects(self) -> list[Violation]:
         """What no daemon had expected; each logs it as critical."""
