@@ -23,6 +23,7 @@ from stackd.store.tables.instances import instances
 INCARNATION = "incarnation"
 _EMPTY: dict[str, Any] = {"capacity": wire.dump(HostCapacity(vcpus=0, memory_mib=0, disk_gib=0)), "vcpus": 0,
                           "memory_mib": 0, "disk_gib": 0, "tunnel_address": "", "physical_networks": None}
+_PROMISED = ("vcpus", "memory_mib", "disk_gib")
 _CONTACTS = {worker: contacts.alias(f"{worker}_contacts") for worker in WORKERS}
 
 
@@ -49,7 +50,7 @@ def hello(tx: Transaction, said: Hello, ratios: Mapping[str, float]) -> int:
 def hello_all(tx: Transaction, said: Sequence[Hello], ratios: Mapping[str, float]) -> list[int]:
     """Many workers have started, each of them a session; they are written together, for a whole cloud may start.
 
-    ``ratios`` are the over-commitments for ``vcpus`` and ``memory_mib`` (1.0: none).
+    ``ratios`` are the over-commitments for ``vcpus``, ``memory_mib`` and ``disk_gib`` (1.0: none).
     """
     first = {(one.host, one.worker): one for one in reversed(said)}
     _keep_hosts(tx, list(first.values()), ratios)
@@ -89,9 +90,7 @@ def _said(one: Hello, ratios: Mapping[str, float]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if one.capacity is not None:
         found = {"zone": one.zone, "capacity": wire.dump(one.capacity),
-                 "vcpus": int(one.capacity.vcpus * ratios.get("vcpus", 1.0)),
-                 "memory_mib": int(one.capacity.memory_mib * ratios.get("memory_mib", 1.0)),
-                 "disk_gib": one.capacity.disk_gib}
+                 **{name: int(getattr(one.capacity, name) * ratios.get(name, 1.0)) for name in _PROMISED}}
     if one.worker == NETWORK:
         _demand_address(one.tunnel_address)
         found |= {"tunnel_address": one.tunnel_address, "physical_networks": list(one.physical_networks) or None}

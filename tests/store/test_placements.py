@@ -56,6 +56,14 @@ def instance(cloud: Cloud, id: str) -> Instance:
     return cloud.read(instances.of_ids, [id])[id]
 
 
+def test_what_is_promised_of_a_host_is_what_it_has_by_the_ratios(cloud: Cloud) -> None:
+    capacity = HostCapacity(vcpus=4, memory_mib=1000, disk_gib=100)
+    cloud.write(hosts.hello, Hello(host="host-1", worker="compute", zone="zone-a", capacity=capacity),
+                {"vcpus": 4.0, "memory_mib": 1.5, "disk_gib": 0.5})
+    known = host(cloud, "host-1")
+    assert (known.vcpus, known.memory_mib, known.disk_gib, known.capacity) == (16, 1500, 50, capacity)
+
+
 def test_a_claim_places_and_counts(cloud: Cloud) -> None:
     one, = launched(cloud)
     assert claim(cloud, (one, "host-1")) == {one.id}
