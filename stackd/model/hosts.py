@@ -50,6 +50,8 @@ class Host:
     last_seen: float = 0.0
     silent: tuple[str, ...] = WORKERS
     """Those of its workers that were not heard of lately."""
+    silent_since: float = 0.0
+    """When the last of these was heard of, in epoch seconds of database time."""
 
     @property
     def alive(self) -> bool:

@@ -22,6 +22,7 @@ from stackd.model.figures import Figure
 from stackd.model.hosts import Host
 from stackd.model.scheduling import PlacementRequest, Ranking
 from stackd.rules.capacity import no_capacity
+from stackd.rules.outages import deaf
 from stackd.rules.ownership import SCHEDULER
 from stackd.store import hosts, placements
 from stackd.store.database import Database
@@ -240,7 +241,7 @@ class SchedulerService(Service):
     async def _fail(self, lost: Sequence[tuple[Pending, str]]) -> None:
         now = self._clock.seconds()
         late = [(one, why) for one, why in lost if now - one.created_at >= self._settings.deadline]
-        if late:
+        if late and not deaf(self._hosts.values(), now):
             self._failed += len(await self._database.write(placements.fail, late))
 
 

@@ -197,13 +197,14 @@ def lost(tx: Transaction, host_gone: float) -> frozenset[str]:
 
 
 def _record(row: Row[Any], now: float, host_gone: float, seen: Mapping[str, float]) -> Host:
+    silent = tuple(worker for worker in WORKERS if now - seen.get(worker, 0.0) > host_gone)
     stored = row.capacity if isinstance(row.capacity, dict) else orjson.loads(row.capacity)
     return Host(
         id=row.id, name=row.name, zone=row.zone, enabled=row.enabled, disabled_reason=row.disabled_reason,
         capacity=wire.load(HostCapacity, stored), vcpus=row.vcpus, memory_mib=row.memory_mib, disk_gib=row.disk_gib,
         used_vcpus=row.used_vcpus, used_memory_mib=row.used_memory_mib, used_disk_gib=row.used_disk_gib,
         instances=row.instances, physical_networks=tuple(row.physical_networks or ()), last_seen=seen.get(COMPUTE, 0.0),
-        silent=tuple(worker for worker in WORKERS if now - seen.get(worker, 0.0) > host_gone))
+        silent=silent, silent_since=max((seen.get(worker, 0.0) for worker in silent), default=0.0))
 
 
 def recount(tx: Transaction, name: str) -> None:

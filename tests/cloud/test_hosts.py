@@ -11,6 +11,7 @@ from stackd.model.faults import Steady
 from stackd.model.instances import Instance, LaunchRequest, NetworkRequest
 from stackd.model.network_requests import NewNetwork, NewSubnet
 from stackd.model.networks import NetworkType, Underlay
+from stackd.rules.outages import LATELY
 from stackd.testing.cloud import MemoryCloud
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
@@ -138,7 +139,7 @@ def test_with_one_kind_of_worker_gone_everywhere_a_launch_waits_and_says_why(clo
         cloud.kill(f"{worker}@{host.name}")
     cloud.advance(GONE + 15)
     lost = launched(cloud)
-    cloud.until(lambda: cloud.row(lost).fault is not None, 120)
+    cloud.until(lambda: cloud.row(lost).fault is not None, LATELY + GONE)
     fault = cloud.row(lost).fault
     assert fault is not None and f"{worker} worker does not answer" in fault.message
 
@@ -188,7 +189,7 @@ def test_a_guest_goes_where_its_physical_network_is() -> None:
     assert third.reaches(next(iter(third.ports)), fourth, next(iter(fourth.ports)))
     assert [one.vlan for one in third.networks.values()] == [100]
     lost = launched(cloud, network_id=on_red)
-    cloud.until(lambda: cloud.row(lost).fault is not None, 120)
+    cloud.until(lambda: cloud.row(lost).fault is not None, LATELY + GONE)
     fault = cloud.row(lost).fault
     assert fault is not None and "is not on physical network red" in fault.message
 
@@ -211,3 +212,23 @@ def made_on(cloud: MemoryCloud, wanted: NewNetwork) -> str:
     network = cloud.run(cloud.core.networks.create(cloud.admin, wanted))
     cloud.run(cloud.core.subnets.create(cloud.admin, NewSubnet(network_id=network.id, cidr="10.7.0.0/24")))
     return network.id
+
+
+def test_a_launch_waits_while_the_cloud_hears_no_host(cloud: MemoryCloud) -> None:
+    """All hosts fell silent together: that is not for want of room."""
+    cloud.kill("conductor")
+    cloud.advance(GONE + 10)
+    id = launched(cloud)
+    cloud.advance(2 * GONE)
+    assert cloud.row(id).fault is None and not cloud.row(id).host
+    cloud.build("conductor")
+    cloud.until(lambda: steady(cloud, id) is Steady.ACTIVE)
+
+
+def test_a_launch_fails_in_the_end_when_no_host_comes_back(cloud: MemoryCloud) -> None:
+    cloud.kill("conductor")
+    cloud.advance(GONE + 10)
+    id = launched(cloud)
+    cloud.advance(LATELY + GONE)
+    fault = cloud.row(id).fault
+    assert fault is not None and "does not answer" in fault.message

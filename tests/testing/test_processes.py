@@ -61,10 +61,10 @@ def test_frozen_and_thawed(kept: KeptProcess) -> None:
 
 def test_its_words_are_kept(tmp_path: Path) -> None:
     made = KeptProcess(tmp_path / "pid")
-    made.start(["echo", "hello"], tmp_path / "output", env={"PATH": os.environ["PATH"]})
-    made.end()
-    made.start(["echo", "again"], tmp_path / "output")
-    made.end()
+    for word in ("hello", "again"):
+        made.start(["echo", word], tmp_path / "output", env={"PATH": os.environ["PATH"]})
+        assert wait_for(lambda: not made.members(), 10.0)
+        made.end()
     assert (tmp_path / "output").read_text() == "hello\nagain\n"
 
 
