@@ -71,15 +71,15 @@ class Ledger:
             hosts.outerjoin(held, held.c.host == hosts.c.name)).where(wrong))
 
     def doubled(self, folder: Path) -> int:
-        """How many guests are on a host that is not their instance's, or on several; ``folder`` has the fake hosts."""
+        """How many guests are on a host that is not their instance's, on several, or on none below ``folder``."""
         with self._engine.connect() as connection:
             host_of = dict(connection.execute(select(instances.c.id, instances.c.host).where(
                 and_(_THERE, instances.c.steady == Steady.ACTIVE.value))).all())
-        found = [(guest["id"], path.parent.name) for path in folder.glob("*/fake/*/guests.json")
+        found = [(guest["id"], path.parent.name) for path in folder.rglob("fake/*/guests.json")
                  for guest in orjson.loads(path.read_bytes())["guests"]]
         counts = Counter(id for id, _ in found)
         astray = {id for id, host in found if id in host_of and host_of[id] != host}
-        return len(astray | {id for id, count in counts.items() if count > 1})
+        return len(astray | (host_of.keys() - counts.keys()) | {id for id, count in counts.items() if count > 1})
 
     def _count(self, chosen: Any) -> int:
         with self._engine.connect() as connection:

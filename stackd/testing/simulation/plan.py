@@ -130,7 +130,7 @@ class Findings:
     overcommitted: int
     """Hosts with more than they can carry, or with other than what their instances need."""
     doubled: int
-    """Guests on a host that is not their instance's, or on several."""
+    """Guests on a host that is not their instance's, on several, or on none."""
     faulted: int
     """Instances that did not become ACTIVE."""
 
