@@ -7,6 +7,7 @@ from stackd import errors
 from stackd.core.identity_cache import Cache
 from stackd.model import kinds
 from stackd.model.callers import Caller
+from stackd.rules.admitting import host_of_user
 from stackd.store import events
 from stackd.store.database import Database, Transaction
 
@@ -40,7 +41,8 @@ def demand_person(caller: Caller, action: str) -> None:
     """Raise ``NotAllowed`` for an application credential and for a service: what leaks must not breed."""
     if caller.application_credential_id:
         raise errors.NotAllowed(f"An application credential may not {action}.", remedy="Use the user's password.")
-    if caller.is_service:
+    # A token of no project has no roles, by which services are known; hosts are known by their names, too.
+    if caller.is_service or host_of_user(caller.user_name):
         raise errors.NotAllowed(f"A service may not {action}.", remedy="Ask an administrator to.")
 
 

@@ -55,14 +55,24 @@ def test_a_host_reads_images_by_its_newest_password_only(cloud: MemoryCloud, hos
         logged_in(cloud, "the first password")
 
 
+def test_a_hosts_password_makes_no_keys_with_a_token_of_no_project_either(cloud: MemoryCloud, hosts: HostUsers) -> None:
+    cloud.run(hosts.add({"name": "h1", "password": "a long password"}))
+    service = logged_in(cloud, "a long password")
+    for caller in (service, logged_in(cloud, "a long password", Scope(unscoped=True))):
+        with pytest.raises(errors.NotAllowed):
+            cloud.run(cloud.identity.access_keys.create(caller, caller.user_id, service.project_id))
+        with pytest.raises(errors.NotAllowed):
+            cloud.run(cloud.identity.users.change_password(caller, caller.user_id, "a long password", "mine now"))
+
+
 def user(cloud: MemoryCloud) -> Any:
     """The host's user."""
     return cloud.run(cloud.identity.users.list(OPERATOR, PageRequest(), name="stackd-host-h1")).items[0]
 
 
-def logged_in(cloud: MemoryCloud, password: str) -> Caller:
+def logged_in(cloud: MemoryCloud, password: str, scope: Scope = Scope(project_name="service")) -> Caller:
     """Who it is with this password."""
-    login = Login(user=UserLogin(name="stackd-host-h1"), password=password, scope=Scope(project_name="service"))
+    login = Login(user=UserLogin(name="stackd-host-h1"), password=password, scope=scope)
     token = cloud.run(cloud.identity.authenticate(login)).text
     return cloud.run(cloud.identity.caller_of_token(token, "req-1"))
 
