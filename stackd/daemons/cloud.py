@@ -19,7 +19,7 @@ from stackd.config.sections import Config
 from stackd.daemons import bootstrapping, logging, machine, seeding
 from stackd.daemons.control import conductor_service, scheduler_service
 from stackd.daemons.endpoints import api_services, image_sweep, metadata_service
-from stackd.daemons.hosts import FAKE, host_names, host_services
+from stackd.daemons.hosts import FAKE, HostPlace, HostServices, host_names, host_services
 from stackd.daemons.monitor import monitor
 from stackd.daemons.operating import operator_commands
 from stackd.daemons.operator import operator_service
@@ -80,8 +80,20 @@ class CloudService(MultiService):
         workers = MultiService()  # type: ignore[no-untyped-call]
         conductor_service(self._parts).setServiceParent(workers)
         scheduler_service(self._parts).setServiceParent(workers)
-        host_services(self._parts, place).setServiceParent(workers)
+        (await self._hosts(place)).setServiceParent(workers)
         return workers
+
+    async def _hosts(self, place: HostPlace) -> HostServices:
+        """The workers; commands of a cloud that was killed end first."""
+        deadline = self._reactor.seconds() + HOSTS_PATIENCE
+        while True:
+            try:
+                return host_services(self._parts, place)
+            except errors.Unavailable as error:
+                if self._reactor.seconds() > deadline:
+                    raise
+                log.warn("The hosts do not begin yet: {error}", error=str(error))
+            await deferLater(self._reactor, 0.5)
 
     async def _hosts_alive(self) -> None:
         """Wait until every host has said hello, so that the first launch finds them."""

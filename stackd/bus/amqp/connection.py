@@ -116,7 +116,7 @@ class LastingChannel:
 
     def _cancelled(self, channel: WireChannel, tag: str) -> None:
         _log.warn("The queue {queue} was deleted; it is declared again", queue=tag)
-        Deferred.fromCoroutine(_left(channel))
+        Deferred.fromCoroutine(_left(channel)).addErrback(self._connection.defect)
 
     def _closed(self, error: Closed) -> None:
         was_open = self.channel is not None
@@ -133,7 +133,7 @@ class LastingChannel:
     def _open_again(self) -> None:
         client = self._connection.client
         if client is not None:
-            Deferred.fromCoroutine(self.open(client))
+            Deferred.fromCoroutine(self.open(client)).addErrback(self._connection.defect)
 
 
 async def _left(channel: WireChannel) -> None:
@@ -180,7 +180,7 @@ class AmqpConnection(Service):
         made = LastingChannel(self, declared, opened, lost)
         self._channels.append(made)
         if self.client is not None:
-            Deferred.fromCoroutine(made.open(self.client))
+            Deferred.fromCoroutine(made.open(self.client)).addErrback(self.defect)
         return made
 
     def forget(self, channel: LastingChannel) -> None:
@@ -258,13 +258,14 @@ class AmqpConnection(Service):
         self.client = client
         client.on_flow = self._flow
         for channel in list(self._channels):
-            Deferred.fromCoroutine(channel.open(client)).addErrback(self._defect)
+            Deferred.fromCoroutine(channel.open(client)).addErrback(self.defect)
         await client.disconnected.wait()
         self.client = None
         if self.running:
             _log.warn("The connection to the broker {host}:{port} is lost", host=broker.host, port=broker.port)
 
-    def _defect(self, failure: Failure) -> None:
+    def defect(self, failure: Failure) -> None:
+        """Say that a channel is lost for good, which nobody waits for."""
         _log.failure("A channel could not be opened", failure=failure)
 
     async def _pause(self, seconds: float) -> None:

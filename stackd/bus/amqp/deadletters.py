@@ -17,7 +17,7 @@ from txamqp.message import Message
 
 from stackd import errors
 from stackd.bus.amqp.serving import SENDER, senders
-from stackd.bus.amqp.topology import Names
+from stackd.bus.amqp.topology import Names, Topology
 from stackd.bus.amqp.wire import WireChannel, WireClient
 from stackd.interfaces.bus import Body
 
@@ -113,6 +113,8 @@ class DeadLetters:
         try:
             channel = self._client.new_channel()
             await channel.channel_open()
+            # Of a broker that no daemon has come to yet.
+            await Topology(exchanges=self._names.exchanges(), queues=(self._names.dead_queue(),)).declare(channel)
             for _ in range(most):
                 message = await channel.basic_get(queue=self._names.dead)
                 if message.method.name == "get-empty":

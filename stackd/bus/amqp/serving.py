@@ -221,27 +221,32 @@ class AmqpSubscription:
 
     async def _take_call(self, channel: WireChannel, message: Message) -> None:
         self._begun()
+        try:
+            reply = await self._reply_to(message)
+            self._acknowledge(channel, message)
+            properties = message.content.properties
+            to = properties.get("reply-to", "")
+            # Nobody makes us write into a queue that they may not write to.
+            if to.startswith(f"{REPLIES}."):
+                self._calling.reply(to, properties.get("correlation-id", ""), reply)
+        finally:
+            self._finished()
+
+    async def _reply_to(self, message: Message) -> bytes:
         method = "?"
         try:
             call = envelope.load(envelope.Call, message.content.body)
             method = call.method
             self._admitted(message, method, call.body)
-            reply = envelope.dump(envelope.Reply(ok=await self._answer(call, message.redelivered)))
+            return envelope.dump(envelope.Reply(ok=await self._answer(call, message.redelivered)))
         except errors.NotAllowed as error:
             self._refusals.tell(error)
-            reply = envelope.dump_failure(error)
+            return envelope.dump_failure(error)
         except errors.StackdError as error:
-            reply = envelope.dump_failure(error)
+            return envelope.dump_failure(error)
         except Exception as error:
             _log.failure("The call {method} at {address} failed", method=method, address=self._address)
-            reply = envelope.dump_failure(error)
-        self._acknowledge(channel, message)
-        properties = message.content.properties
-        to = properties.get("reply-to", "")
-        # Nobody makes us write into a queue that they may not write to.
-        if to.startswith(f"{REPLIES}."):
-            self._calling.reply(to, properties.get("correlation-id", ""), reply)
-        self._finished()
+            return envelope.dump_failure(error)
 
     async def _answer(self, call: envelope.Call, redelivered: bool) -> Any:
         late = self._clock.seconds() - call.deadline

@@ -21,6 +21,7 @@ from txamqp.protocol import AMQChannel, AMQClient, FrameReceiver, GarbageExcepti
 from txamqp.spec import Method
 from zope.interface import implementer
 
+from stackd import errors
 from stackd.bus.amqp import spec as table
 from stackd.bus.amqp.frames import FRAME, HEARTBEAT, PROTOCOL_HEADER, Codecs, codec, content_frames, frame, read_header
 from stackd.interfaces.clock import Clock
@@ -195,10 +196,14 @@ class WireClient(AMQClient):  # type: ignore[misc]
         return found
 
     def new_channel(self) -> WireChannel:
-        """A channel with a number nobody uses; still to be opened."""
+        """A channel with a number nobody uses; still to be opened. Raises ``Closed`` and ``Overloaded``."""
         if self.closed:
             raise Closed("the connection is closed")
-        return self.channel(next(id for id in range(1, self.channel_max + 1) if id not in self.channels))
+        free = next((id for id in range(1, self.channel_max + 1) if id not in self.channels), None)
+        if free is None:
+            raise errors.Overloaded(f"All {self.channel_max} channels of the connection are in use.",
+                                    remedy="Serve fewer hosts with one process, or raise the broker's channel_max.")
+        return self.channel(free)
 
     # --- opening and closing ---
 
