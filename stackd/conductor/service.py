@@ -133,4 +133,4 @@ class ConductorService(Service):
         await self._database.write(groups.tell_members)  # the wake may have been lost
 
     async def _purge(self) -> None:
-        await self._database.write(reported.purge, self._clock.seconds() - self._keep_ended)
+        await self._database.write(reported.purge, self._keep_ended)

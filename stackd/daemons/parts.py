@@ -54,7 +54,7 @@ class Parts(PlainParts):
         made = Database(
             section.url, self.reactor, ThreadExecutor(self.reactor, section.threads, "readers"),
             ThreadExecutor(self.reactor, 1 if sqlite else section.threads, "writers"), self.bus.wake, stamps.flush,
-            section.threads)
+            section.threads, follow_time=True)
         self.metrics.watch(made)
         return made
 

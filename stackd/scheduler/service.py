@@ -239,9 +239,8 @@ class SchedulerService(Service):
         return claimed
 
     async def _fail(self, lost: Sequence[tuple[Pending, str]]) -> None:
-        now = self._clock.seconds()
-        late = [(one, why) for one, why in lost if now - one.created_at >= self._settings.deadline]
-        if late and not deaf(self._hosts.values(), now):
+        late = [(one, why) for one, why in lost if one.waited >= self._settings.deadline]
+        if late and not deaf(self._hosts.values(), self._listing.read_at):
             self._failed += len(await self._database.write(placements.fail, late))
 
 

@@ -27,6 +27,7 @@ from stackd.model.figures import Figure
 from stackd.store.engines import is_sqlite, make_engine
 from stackd.store.executors import Executor
 from stackd.store.tables.cloud import events
+from stackd.store.timekeeping import DatabaseTime
 from stackd.store.troubles import Trouble, trouble_of
 
 log = Logger()
@@ -114,11 +115,13 @@ class Database:
     """A pool of connections with two ways in: :meth:`read` and :meth:`write`."""
 
     def __init__(self, url: str, clock: Clock, readers: Executor, writers: Executor, wake: Wake,
-                 finish: Callable[[Transaction], None], pool_size: int = 8, patience: float = PATIENCE) -> None:
+                 finish: Callable[[Transaction], None], pool_size: int = 8, patience: float = PATIENCE,
+                 follow_time: bool = False) -> None:
         """``url`` is SQLAlchemy's; ``wake`` sends one wake; ``finish`` runs last in each writing transaction
 
         (``store.stamps.flush``). On sqlite ``writers`` must have one thread. ``patience`` is how many seconds a
-        database that is away is waited for.
+        database that is away is waited for. With ``follow_time`` transactions have the time of the database server,
+        without it that of ``clock``.
         """
         self.engine = make_engine(url, pool_size)
         self._serial = is_sqlite(url)
@@ -129,6 +132,7 @@ class Database:
         self._wake = wake
         self._finish = finish
         self._patience = patience
+        self._time = DatabaseTime(clock, follow_time)
         self._running = 0
         self._ended: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
@@ -224,7 +228,8 @@ class Database:
 
     def _read(self, work: _Work) -> Any:
         with self._reading.connect() as connection:
-            return work.run(Transaction(connection, self._clock.seconds()))
+            self._time.keep(connection)
+            return work.run(Transaction(connection, self._time.now()))
 
     def _write(self, work: _Work) -> Any:
         with self.engine.connect().execution_options(stackd_write=True) as connection:
@@ -232,7 +237,8 @@ class Database:
             if work.mark and connection.execute(select(events.c.number).where(events.c.id == work.mark)).first():
                 return work.outcome
             work.mark = ""
-            tx = Transaction(connection, self._clock.seconds(), writing=True)
+            self._time.keep(connection)
+            tx = Transaction(connection, self._time.now(), writing=True)
             result = work.run(tx)
             self._finish(tx)
             outcome = result, list(tx.wakes.values())

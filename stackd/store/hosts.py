@@ -162,12 +162,15 @@ class Listing:
 
     def __init__(self) -> None:
         """Nothing was read yet."""
+        self.read_at = 0.0
+        """When it was read last, in epoch seconds of database time."""
         self._rows: dict[str, tuple[Any, ...]] = {}
         self._records: dict[str, Host] = {}
 
     def read(self, tx: Transaction, host_gone: float) -> dict[str, Host]:
         """Hosts by name, as :func:`listed` has them."""
         since = tx.now - host_gone
+        self.read_at = tx.now
         rows = {row[0]: (*row[:-2], (row[-2] or 0.0) < since, (row[-1] or 0.0) < since)
                 for row in tx.execute(_STANDING)}
         changed = [name for name, row in rows.items() if self._rows.get(name) != row]

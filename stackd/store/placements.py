@@ -37,6 +37,8 @@ class Pending:
     launch_index: int
     together: int
     created_at: float
+    waited: float
+    """Seconds by the database's clock, when it was read."""
     request: PlacementRequest
 
 
@@ -74,12 +76,13 @@ def pending(tx: Transaction, limit: int, start: str = "") -> tuple[Pending, ...]
         rows = [row for row in rows if row.reservation_id != cut]
         rows += tx.execute(_PENDING.where(table.c.reservation_id == cut)).all()
     physical = networks.physical_of_devices(tx, [row.id for row in rows])
-    return tuple(_pending(row, physical.get(row.id, ())) for row in rows)
+    return tuple(_pending(row, tx.now, physical.get(row.id, ())) for row in rows)
 
 
-def _pending(row: Row[Any], physical_networks: tuple[str, ...]) -> Pending:
+def _pending(row: Row[Any], now: float, physical_networks: tuple[str, ...]) -> Pending:
     return Pending(id=row.id, generation=row.generation, reservation_id=row.reservation_id,
                    launch_index=row.launch_index, together=row.min_count, created_at=row.created_at,
+                   waited=now - row.created_at,
                    request=PlacementRequest(
                        vcpus=row.vcpus, memory_mib=row.memory_mib, disk_gib=row.disk_gib, zone=row.zone_wanted,
                        host=row.host_wanted, project_id=row.project_id,

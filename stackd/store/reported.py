@@ -144,11 +144,12 @@ def end_on_lost_hosts(tx: Transaction, host_gone: float) -> int:
     return len(lost)
 
 
-def purge(tx: Transaction, before: float, limit: int = 500) -> int:
-    """Delete instances that ended before a time and no host needs to hear of, and old client tokens; how many.
+def purge(tx: Transaction, keep_ended: float, limit: int = 500) -> int:
+    """Delete instances that ended so many seconds ago and no host needs to hear of, and old client tokens; how many.
 
     Hosts that need to hear of one for so long are asked again.
     """
+    before = tx.now - keep_ended
     tx.execute(client_tokens.delete().where(client_tokens.c.created_at < before - TOKENS_KEPT))
     table = instances_table
     waiting = select(assignments.c.resource_id).where(assignments.c.kind == kinds.INSTANCE)
