@@ -106,21 +106,25 @@ def _demand_address(address: str) -> None:
 
 
 def _begin_sessions(tx: Transaction, said: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Raise the session of each (host, worker): raised before they are read, so that no two get one."""
+    """Raise the session of each (host, worker), held meanwhile: no two get the same one."""
     found: dict[tuple[str, str], int] = {}
     for worker in sorted({worker for _, worker in said}):
         names = [host for host, who in said if who == worker]
-        mine = contacts.c.worker == worker
-        sessions: dict[str, int] = {}
-        for some in chunks(names):
-            tx.execute(update(contacts).where(mine, contacts.c.host.in_(some))
+        known = _held_sessions(tx, worker, names)
+        for some in chunks(known):
+            tx.execute(update(contacts).where(contacts.c.worker == worker, contacts.c.host.in_(some))
                        .values(session=contacts.c.session + 1, last_seen=tx.now))
-            sessions.update(tx.execute(select(contacts.c.host, contacts.c.session).where(
-                mine, contacts.c.host.in_(some))).all())
+        # Whoever inserts the same row meanwhile makes one of us begin again.
         insert_many(tx, contacts, [{"host": host, "worker": worker, "session": 1, "last_seen": tx.now}
-                                   for host in sorted(set(names) - sessions.keys())])
-        found |= {(host, worker): sessions.get(host, 1) for host in names}
+                                   for host in sorted(set(names) - known.keys())])
+        found |= {(host, worker): known.get(host, 0) + 1 for host in names}
     return found
+
+
+def _held_sessions(tx: Transaction, worker: str, names: Sequence[str]) -> dict[str, int]:
+    return dict(gathered(names, lambda some: tx.execute(
+        select(contacts.c.host, contacts.c.session).where(contacts.c.worker == worker, contacts.c.host.in_(some))
+        .order_by(contacts.c.host).with_for_update()).all()))
 
 
 def seen(tx: Transaction, fetched: Iterable[tuple[str, str]]) -> None:

@@ -100,6 +100,9 @@ class Namespaces:
     def remove(self) -> None:
         """Take them away; none needs to be there."""
         self.fabric.remove()
+        # With its namespace it would go as well, but some time later.
+        if self._link in self._commands.links(""):
+            self._commands.batch("", [f"link del {self._link}"])
         if self.namespace in self._commands.namespaces():
             self._commands.within("", "ip", "netns", "del", self.namespace)
 

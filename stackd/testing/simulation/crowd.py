@@ -18,6 +18,7 @@ from stackd.testing.lab.credentials import Credentials
 from stackd.testing.lab.site import Site
 
 TIMEOUT = 120.0
+SERVICE_UNAVAILABLE = 503
 FLAVOR = "t2.nano"
 
 
@@ -35,9 +36,15 @@ class Client:
         headers = {"X-Auth-Token": self.token,
                    "Content-Type": "application/octet-stream" if whole else "application/json"}
         content = body if whole or body is None else orjson.dumps(body)
-        self._connection.request(method, path, content, headers)
-        answer = self._connection.getresponse()
-        raw = answer.read()
+        give_up = time.monotonic() + TIMEOUT
+        while True:
+            self._connection.request(method, path, content, headers)
+            answer = self._connection.getresponse()
+            raw = answer.read()
+            # What a daemon cannot do while it looks for the broker it can in a moment, as the answer says.
+            if answer.status != SERVICE_UNAVAILABLE or time.monotonic() > give_up:
+                break
+            time.sleep(0.5)
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {raw[:300]!r}")
         return (orjson.loads(raw) if raw else None), dict(answer.getheaders())
