@@ -56,8 +56,8 @@ def _launch_all(client: Client) -> None:
     """So many instances, half through each API; what did not happen is launched again."""
     client.make_group()
     for number in range(EACH):
-        while not client.launch("ec2" if number % 2 else "openstack").accepted:
-            pass
+        api = "ec2" if number % 2 else "openstack"
+        assert wait_for(lambda api=api: client.launch(api).accepted, TOGETHER_WITHIN), "refused, and for no outage"
 
 
 def _accepted(clients: list[Client]) -> int:

@@ -114,3 +114,4 @@ def test_an_answer_that_was_lost_or_says_that_something_is_away_tells_nothing(st
 
 def test_an_instance_has_the_same_first_digits_in_both_apis() -> None:
     assert short("97c92ab8-96ed-4d1b-a691-59d84622bb21") == short("i-97c92ab896ed4d1ba") == "97c92ab896ed4d1ba"
+    assert short("aadccdfe-1d75-4355-bc29-8f7f6f30df35") == short("sg-aadccdfe1d754355b") == "aadccdfe1d754355b"

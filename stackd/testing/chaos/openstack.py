@@ -204,5 +204,5 @@ class OpenStack:
 
 
 def short(id: str) -> str:
-    """The digits that both APIs' ids of an instance have in common."""
-    return re.sub("^[a-z]+-|-", "", id)[:17]
+    """The digits that both APIs' ids of an instance or a group have in common."""
+    return re.sub("^(i|sg)-|-", "", id)[:17]
