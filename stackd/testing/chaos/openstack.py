@@ -204,5 +204,5 @@ class OpenStack:
 
 
 def short(id: str) -> str:
-    """The digits that both APIs' ids of an instance or a group have in common."""
-    return re.sub("^(i|sg)-|-", "", id)[:17]
+    """The digits that both APIs' ids of an instance, a group or an address have in common."""
+    return re.sub("^(i|sg|eipalloc)-|-", "", id)[:17]
