@@ -3,7 +3,7 @@
 Of a host, given by its name: its workers, its room, and whether it gets placements.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from time import gmtime, strftime
 from typing import Any
 
@@ -38,14 +38,13 @@ class Explain:
 
 
 def _explain(tx: Transaction, text: str, host_gone: float) -> Explanation:
-    known = {host.name: host for host in hosts.listed(tx, host_gone)}
-    if text in known:
-        return _host(tx, known[text], host_gone)
+    for host in hosts.of_names(tx, [text], host_gone):
+        return _host(tx, host, host_gone)
     id = _full_id(tx, text)
     for look in (_instance, _port, _floating_ip):
         found = look(tx, id)
         if found is not None:
-            found |= _silence(found, known)
+            found |= _silence(tx, found, host_gone)
             return {"id": ids.dashed(id), **found, "history": _history(events.of_resource(tx, id, 50))}
     history = events.of_resource(tx, id, 50)
     if not history:
@@ -89,17 +88,17 @@ def _instance(tx: Transaction, id: str) -> Explanation | None:
     }
 
 
-def _silence(found: Explanation, known: Mapping[str, Host]) -> Explanation:
+def _silence(tx: Transaction, found: Explanation, host_gone: float) -> Explanation:
     """What is to be said beside it of the worker that must act, or of the host, when it is not heard of."""
     worker, _, name = found["owner"].partition("@")
-    host = known.get(name or found.get("host") or "")
+    host = next(iter(hosts.of_names(tx, [name or found.get("host") or ""], host_gone)), None)
     if host is None or not host.silent or (name and worker not in host.silent):
         return {}
     return {"silent": f"the {' and the '.join(host.silent)} worker of {host.name}; see 'stackd explain {host.name}'"}
 
 
 def _host(tx: Transaction, host: Host, host_gone: float) -> Explanation:
-    workers = {contact.worker: contact for contact in hosts.contacts_of_all(tx, host_gone) if contact.host == host.name}
+    workers = {contact.worker: contact for contact in hosts.contacts_of(tx, host.name, host_gone)}
     return {
         "kind": kinds.HOST, "name": host.name, "zone": host.zone, "placements": _placements(host),
         "workers": [f"{worker}: {'up' if worker not in host.silent else 'down'}, last heard of "

@@ -45,7 +45,6 @@ def host_of_user(user: str) -> str:
     return name if name != user and is_plain_host(name) else ""
 
 
-
 def _control_plane(users: Iterable[str]) -> frozenset[str]:
     return frozenset(user for user in users if user and not user.startswith(HOST_USER))
 

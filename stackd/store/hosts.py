@@ -153,6 +153,11 @@ def listed(tx: Transaction, host_gone: float) -> tuple[Host, ...]:
     return tuple(_records(tx, host_gone, _LISTED.order_by(hosts.c.name)))
 
 
+def of_names(tx: Transaction, names: Iterable[str], host_gone: float) -> list[Host]:
+    """These hosts, as :func:`listed` has them; unknown ones are left out."""
+    return gathered(names, lambda some: _records(tx, host_gone, _LISTED.where(hosts.c.name.in_(some))))
+
+
 def _records(tx: Transaction, host_gone: float, chosen: Any) -> list[Host]:
     return [_record(row, tx.now, host_gone, {worker: getattr(row, f"{worker}_seen") or 0.0 for worker in WORKERS})
             for row in tx.execute(chosen)]
@@ -178,8 +183,7 @@ class Listing:
         rows = {row[0]: (*row[:-2], (row[-2] or 0.0) < since, (row[-1] or 0.0) < since)
                 for row in tx.execute(_STANDING)}
         changed = [name for name, row in rows.items() if self._rows.get(name) != row]
-        fresh = gathered(changed, lambda some: _records(tx, host_gone, _LISTED.where(hosts.c.name.in_(some))))
-        known = self._records | {host.name: host for host in fresh}
+        known = self._records | {host.name: host for host in of_names(tx, changed, host_gone)}
         self._rows, self._records = rows, {name: known[name] for name in rows}
         return dict(self._records)
 
@@ -235,6 +239,14 @@ def enable(tx: Transaction, name: str, enabled: bool, reason: str) -> None:
 
 def contacts_of_all(tx: Transaction, host_gone: float) -> tuple[WorkerContact, ...]:
     """When each worker was last heard of, by host and worker."""
-    rows = tx.execute(select(contacts).order_by(contacts.c.host, contacts.c.worker))
+    return _contacts(tx, host_gone, select(contacts).order_by(contacts.c.host, contacts.c.worker))
+
+
+def contacts_of(tx: Transaction, host: str, host_gone: float) -> tuple[WorkerContact, ...]:
+    """When each worker of one host was last heard of."""
+    return _contacts(tx, host_gone, select(contacts).where(contacts.c.host == host).order_by(contacts.c.worker))
+
+
+def _contacts(tx: Transaction, host_gone: float, chosen: Any) -> tuple[WorkerContact, ...]:
     return tuple(WorkerContact(host=row.host, worker=row.worker, session=row.session, last_seen=row.last_seen,
-                               alive=tx.now - row.last_seen <= host_gone) for row in rows)
+                               alive=tx.now - row.last_seen <= host_gone) for row in tx.execute(chosen))

@@ -252,7 +252,6 @@ async def test_it_cannot_answer_for_others(prey: Prey) -> None:
     assert await soon(victim) == "late"
 
 
-
 @pytest_twisted.ensureDeferred
 async def test_nobody_writes_for_it_where_it_may_not(prey: Prey) -> None:
     """The conductor answers whoever asks, but not into queues."""

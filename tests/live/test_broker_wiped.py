@@ -11,7 +11,7 @@ from stackd.testing.chaos import checks, promises
 from stackd.testing.chaos.clients import Client
 from stackd.testing.chaos.run import Options, Run
 from stackd.testing.lab.options import SiteOptions
-from stackd.testing.lab.site import Site
+from stackd.testing.lab.site import Site, standing
 from stackd.testing.processes import wait_for
 
 CLIENTS, EACH = 8, 25
@@ -21,13 +21,8 @@ TOGETHER_WITHIN = 120.0
 @pytest.fixture(params=["postgresql", "mariadb"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """Every daemon by itself, three fake hosts."""
-    made = Site(tmp_path / "site", SiteOptions(database=request.param))
-    try:
-        made.prepare()
-        made.start()
+    with standing(tmp_path / "site", SiteOptions(database=request.param)) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_launches_survive_a_broker_that_was_wiped(site: Site, tmp_path: Path) -> None:

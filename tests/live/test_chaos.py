@@ -11,7 +11,7 @@ from stackd.testing.chaos.monkey import Temper
 from stackd.testing.chaos.run import Options, Run
 from stackd.testing.chaos.telling import table
 from stackd.testing.lab.options import SiteOptions
-from stackd.testing.lab.site import Site
+from stackd.testing.lab.site import Site, standing
 
 SEED = 3
 
@@ -19,13 +19,8 @@ SEED = 3
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """PostgreSQL, RabbitMQ, every daemon by itself, two fake hosts."""
-    made = Site(tmp_path / "site", SiteOptions(hosts=2, api_workers=2, settings=SETTINGS))
-    try:
-        made.prepare()
-        made.start()
+    with standing(tmp_path / "site", SiteOptions(hosts=2, api_workers=2, settings=SETTINGS)) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_a_short_run_violates_nothing(site: Site, tmp_path: Path) -> None:

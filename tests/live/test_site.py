@@ -8,7 +8,7 @@ import pytest
 
 from stackd.testing.lab.clients import ec2_client, openstack_client
 from stackd.testing.lab.options import SiteOptions
-from stackd.testing.lab.site import Site
+from stackd.testing.lab.site import Site, standing
 from stackd.testing.processes import wait_for
 
 OPTIONS = SiteOptions(hosts=2, settings={"hosts": {"heartbeat": 1.0}})
@@ -17,13 +17,8 @@ OPTIONS = SiteOptions(hosts=2, settings={"hosts": {"heartbeat": 1.0}})
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Running, and gone at the end."""
-    made = Site(tmp_path_factory.mktemp("site") / "s", OPTIONS)
-    try:
-        made.prepare()
-        made.start()
+    with standing(tmp_path_factory.mktemp("site") / "s", OPTIONS) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_a_daemon_may_die_between_what_two_apis_ask_for(site: Site) -> None:
@@ -58,13 +53,8 @@ def test_all_of_it_stops_and_is_found_again(site: Site) -> None:
 
 
 def test_nothing_of_a_removed_site_is_left(tmp_path: Path) -> None:
-    site = Site(tmp_path / "s", SiteOptions(hosts=1, database="mariadb"))
-    try:
-        site.prepare()
-        site.start()
+    with standing(tmp_path / "s", SiteOptions(hosts=1, database="mariadb")) as site:
         database = site.server.folder
-    finally:
-        site.remove()
     assert not site.folder.exists() and not database.exists()
     places = (str(site.folder), str(database))
     assert [one.pid for one in psutil.process_iter(["cmdline"])

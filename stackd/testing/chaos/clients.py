@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
+from stackd.model import ids, kinds
 from stackd.testing.chaos.asking import Answer, Outcome
 from stackd.testing.chaos.ec2 import Ec2
 from stackd.testing.chaos.fleet import GONE, RUNNING, STOPPED, Address, Fleet, Launch, Server
@@ -199,7 +200,7 @@ class Client:
         if self._random.random() < 0.6:
             return server.api, server.id
         if server.api == "openstack":
-            return "ec2", f"i-{short(server.id)}"
+            return "ec2", ids.ec2_id(kinds.INSTANCE, short(server.id))
         return ("openstack", self._uuids[short(server.id)]) if short(server.id) in self._uuids else ("ec2", server.id)
 
     def _label(self) -> None:
@@ -223,7 +224,8 @@ class Client:
     # --- groups ---
 
     def _group(self, api: str) -> str:
-        return self.fleet.group if api == "openstack" else f"sg-{short(self.fleet.group)}"
+        return self.fleet.group if api == "openstack" else ids.ec2_id(kinds.SECURITY_GROUP, short(
+            self.fleet.group))
 
     def _rule(self) -> None:
         api, verb, port = (self._random.choice(all) for all in (("openstack", "ec2"), ("permit", "forbid"), PORTS))

@@ -1,6 +1,5 @@
 """The OpenStack APIs as the clients of chaos use them: plain requests with a token."""
 
-import re
 import threading
 from typing import Any
 from urllib.parse import urlencode
@@ -8,6 +7,7 @@ from urllib.parse import urlencode
 import orjson
 from attrs import evolve, frozen
 
+from stackd.model import ids
 from stackd.testing.chaos.asking import Answer, Outcome, ask
 
 VERSION = "2.60"
@@ -205,4 +205,5 @@ class OpenStack:
 
 def short(id: str) -> str:
     """The digits that both APIs' ids of an instance, a group or an address have in common."""
-    return re.sub("^(i|sg|eipalloc)-|-", "", id)[:17]
+    ec2 = ids.parse_ec2_id(id)
+    return ec2[1] if ec2 else id.replace("-", "")[:ids.EC2_DIGITS]

@@ -14,7 +14,9 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from stackd.cli.asking import SOCKET
 from stackd.config.loading import load_file
 from stackd.daemons import machine
 from stackd.testing.lab import furnishing
-from stackd.testing.lab.options import REAL, kind_of
+from stackd.testing.lab.options import REAL, SiteOptions, kind_of
 from stackd.testing.lab.premises import Premises
 from stackd.testing.lab.readiness import silent, unwell, wait_until, without
 from stackd.testing.processes import KeptProcess, placed
@@ -31,6 +33,18 @@ READY_WITHIN = 120.0
 STOPS_WITHIN = 60.0
 LAST_WORDS, LONGEST_WORDS = 4, 400
 """Lines, and letters of each."""
+
+
+@contextmanager
+def standing(folder: Path, options: SiteOptions) -> "Iterator[Site]":
+    """A site that runs, and is gone at the end."""
+    site = Site(folder, options)
+    try:
+        site.prepare()
+        site.start()
+        yield site
+    finally:
+        site.remove()
 
 
 class Site(Premises):
@@ -52,11 +66,11 @@ class Site(Premises):
             furnishing.bootstrap(self)
             started.result()
 
-    def start(self) -> None:
-        """Start every daemon that does not run, and wait until clients may come."""
+    def start(self, seconds: float = READY_WITHIN) -> None:
+        """Start every daemon that does not run, and wait until clients may come, as :meth:`wait_ready` does."""
         for name in self.names:
             self.spawn(name)
-        self.wait_ready()
+        self.wait_ready(seconds)
 
     def wait_ready(self, seconds: float = READY_WITHIN) -> None:
         """Wait until the APIs are well and every host has said hello; raises ``RuntimeError`` with what lacks."""

@@ -53,9 +53,7 @@ class Simulation:
         site.prepare()
         began = time.monotonic()
         self._say(f"{len(site.names)} processes play {plan.hosts} hosts and their cloud, in {site.folder}")
-        for name in site.names:
-            site.spawn(name)
-        site.wait_ready(plan.patience)
+        site.start(plan.patience)
         ready = time.monotonic() - began
         self._say(f"every host said hello after {ready:.1f} s")
         crowd = gathered(site, plan.projects)
