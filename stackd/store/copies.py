@@ -1,8 +1,13 @@
-"""Copies of a sqlite database, made and put back while it is open; for ``stackd reset``."""
+"""Databases that are put back from copies; of sqlite, made and put back while it is open, for ``stackd reset``."""
 
 import sqlite3
+import time
 
 from sqlalchemy.engine import make_url
+
+from stackd.store import hosts
+from stackd.store.database import Transaction
+from stackd.store.engines import make_engine
 
 
 def file_of(url: str) -> str:
@@ -20,3 +25,13 @@ def copy(source: str, target: str) -> None:
     finally:
         read.close()
         write.close()
+
+
+def restored(url: str) -> None:
+    """A copy was put back while no conductor runs: it is another incarnation of the cloud than hosts have heard of."""
+    engine = make_engine(url, pool_size=1)
+    try:
+        with engine.connect().execution_options(stackd_write=True) as connection, connection.begin():
+            hosts.renew_incarnation(Transaction(connection, time.time(), writing=True))
+    finally:
+        engine.dispose()

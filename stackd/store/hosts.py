@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, Text, func, insert, select, type_coerce, update
+from sqlalchemy import Row, Text, func, insert, or_, select, type_coerce, update
 
 from stackd import errors
 from stackd.model import kinds, wire
@@ -25,6 +25,14 @@ _EMPTY: dict[str, Any] = {"capacity": wire.dump(HostCapacity(vcpus=0, memory_mib
                           "memory_mib": 0, "disk_gib": 0, "tunnel_address": "", "physical_networks": None}
 _PROMISED = ("vcpus", "memory_mib", "disk_gib")
 _CONTACTS = {worker: contacts.alias(f"{worker}_contacts") for worker in WORKERS}
+
+_COUNTED = {"used_vcpus": func.sum(instances.c.vcpus), "used_memory_mib": func.sum(instances.c.memory_mib),
+            "used_disk_gib": func.sum(instances.c.disk_gib), "instances": func.count()}
+_CLAIMED = select(instances.c.host, *(counted.label(name) for name, counted in _COUNTED.items())).where(
+    instances.c.host != "", instances.c.ended_at.is_(None)).group_by(instances.c.host).subquery()
+_MISCOUNTED = select(hosts.c.name, *(func.coalesce(_CLAIMED.c[name], 0).label(f"counted_{name}") for name in _COUNTED)
+                     ).outerjoin(_CLAIMED, _CLAIMED.c.host == hosts.c.name).where(
+    or_(*(hosts.c[name] != func.coalesce(_CLAIMED.c[name], 0) for name in _COUNTED)))
 
 
 def incarnation(tx: Transaction) -> str:
@@ -218,15 +226,19 @@ def _record(row: Row[Any], now: float, host_gone: float, seen: Mapping[str, floa
         silent=silent, silent_since=max((seen.get(worker, 0.0) for worker in silent), default=0.0))
 
 
-def recount(tx: Transaction, name: str) -> None:
-    """Count what is claimed of a host from its instances, under the host's lock."""
-    tx.execute(select(hosts.c.name).where(hosts.c.name == name).with_for_update())
-    i = instances.c
-    v, m, d, n = tx.execute(select(
-        func.coalesce(func.sum(i.vcpus), 0), func.coalesce(func.sum(i.memory_mib), 0),
-        func.coalesce(func.sum(i.disk_gib), 0), func.count()).where(i.host == name, i.ended_at.is_(None))).one()
-    tx.execute(update(hosts).where(hosts.c.name == name).values(
-        used_vcpus=v, used_memory_mib=m, used_disk_gib=d, instances=n))
+def recount(tx: Transaction) -> tuple[str, ...]:
+    """Count anew what is claimed of hosts, from their instances and under their locks; those that were wrong."""
+    suspects = tx.execute(_MISCOUNTED).all()
+    if not suspects:
+        return ()
+    names = [row.name for row in suspects]
+    tx.execute(select(hosts.c.name).where(hosts.c.name.in_(names)).order_by(hosts.c.name).with_for_update())
+    # Once more, for others may have claimed or freed between the reading of the one and of the other.
+    wrong = [row for row in tx.execute(_MISCOUNTED) if row.name in names]
+    for row in wrong:
+        tx.execute(update(hosts).where(hosts.c.name == row.name).values(
+            {name: getattr(row, f"counted_{name}") for name in _COUNTED}))
+    return tuple(row.name for row in wrong)
 
 
 def enable(tx: Transaction, name: str, enabled: bool, reason: str) -> None:

@@ -68,6 +68,7 @@ class Assigned:
             _log.warn("The cloud is a new incarnation; all that is assigned to {host} was fetched again",
                       host=self._who.host)
             self.session = await self._assignments.hello(self._who)
+            held, self._said_held = None, float("-inf")  # what is younger than the backup is to be told of soon
         await self._take(fetched)
         self.version = fetched.version
         if held is not None:

@@ -158,10 +158,12 @@ def test_the_fault_loses_against_a_claim(cloud: Cloud) -> None:
 def test_recounting_finds_what_was_claimed(cloud: Cloud) -> None:
     for _ in range(3):
         claim(cloud, (launched(cloud)[0], "host-1"))
-    before = host(cloud, "host-1")
+    claim(cloud, (launched(cloud)[0], "host-2"))
+    before = host(cloud, "host-1"), host(cloud, "host-2")
+    assert cloud.write(hosts.recount) == ()
     cloud.write(Transaction.use, "host-1", (7, 7, 7, 7))
-    cloud.write(hosts.recount, "host-1")
-    assert evolve(host(cloud, "host-1"), last_seen=0) == evolve(before, last_seen=0)
+    assert cloud.write(hosts.recount) == ("host-1",)
+    assert [evolve(host(cloud, one.name), last_seen=one.last_seen) for one in before] == list(before)
 
 
 def test_what_others_have_already_is_told_apart_from_hosts_that_are_full(cloud: Cloud) -> None:
