@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import IO
 
 LOWEST, HIGHEST = 20_000, 32_000
-"""Below those the kernel gives to clients."""
+"""Of spans; below those the kernel gives to clients."""
+LOWEST_ALONE = 10_000
+"""Of single ports, which are below all spans."""
 _held: list[IO[str]] = []
 
 
@@ -41,7 +43,7 @@ def _taken(base: int) -> bool:
 def free_port(*addresses: str) -> int:
     """A port nobody listens on at these addresses; a client cannot take it while its server restarts."""
     while True:
-        port = random.randint(10_000, HIGHEST - 1)
+        port = random.randint(LOWEST_ALONE, LOWEST - 1)
         if all(_free(port, address) for address in addresses or ("127.0.0.1",)):
             return port
 

@@ -41,9 +41,9 @@ urls = ["amqp://nobody:x@127.0.0.1:9/"]
 
 
 @asynccontextmanager
-async def running(name: str, folder: Path, more: str = "") -> AsyncIterator[int]:
-    """The daemon; gives the port where it is looked at."""
-    base = free_base()
+async def running(name: str, folder: Path, more: str = "") -> AsyncIterator[tuple[int, int]]:
+    """The daemon; gives the port where it is looked at, and that of the OpenStack APIs."""
+    base, looked_at = free_base(), free_base()
     path = folder / "stackd.toml"
     path.write_text(f"""
 [cloud]
@@ -51,14 +51,14 @@ state = "{folder}"
 [database]
 url = "sqlite:///{folder}/stackd.db"
 [api]
-port_base = {base - 3000}
+port_base = {base}
 [image]
 folder = "{folder}/images"
 {ELSEWHERE if name == "compute" else ""}
 [hosts]
 name = "one"
 [monitor]
-port = {base}
+port = {looked_at}
 {more}""")
     service: Any = importlib.import_module(f"stackd.daemons.{name}").makeService(
         {"config": str(path), "workers": None, "state": None})
@@ -66,7 +66,7 @@ port = {base}
     try:
         if name == "cloud":
             await service.ready
-        yield base
+        yield looked_at, base + 1
     finally:
         await maybeDeferred(service.stopService)
 
@@ -80,7 +80,7 @@ async def look(port: int, path: str) -> tuple[int, bytes]:
 @pytest.mark.parametrize("name", DAEMONS)
 @pytest_twisted.ensureDeferred
 async def test_a_daemon_tells_how_it_is(name: str, tmp_path: Path) -> None:
-    async with running(name, tmp_path) as port:
+    async with running(name, tmp_path) as (port, _):
         status, body = await look(port, "healthz")
         assert status == 200, body
         checks = orjson.loads(body)["checks"]
@@ -95,7 +95,7 @@ async def test_a_daemon_tells_how_it_is(name: str, tmp_path: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_cloud_in_one_process_tells_of_all_of_it(tmp_path: Path) -> None:
-    async with running("cloud", tmp_path, '[identity]\npassword_cost = "cheap"\n') as port:
+    async with running("cloud", tmp_path, '[identity]\npassword_cost = "cheap"\n') as (port, _):
         status, body = await look(port, "healthz")
         assert (status, orjson.loads(body)["checks"]) == (200, {
             "begun": "ok", "bus": "ok", "database": "ok", "hypervisor": "ok"})
@@ -106,14 +106,14 @@ async def test_a_cloud_in_one_process_tells_of_all_of_it(tmp_path: Path) -> None
 
 @pytest_twisted.ensureDeferred
 async def test_without_a_broker_a_daemon_is_not_well_but_its_api_answers(tmp_path: Path) -> None:
-    async with running("api", tmp_path, NO_BROKER) as port:
+    async with running("api", tmp_path, NO_BROKER) as (port, api):
         status, body = await look(port, "healthz")
         assert status == 503
         assert orjson.loads(body)["checks"] == {
             "begun": "ok", "database": "ok", "bus": "No broker is reached, or it takes no messages."}
-        status, body = await look(port - 3000 + 1, "healthz")
+        status, body = await look(api, "healthz")
         assert (status, orjson.loads(body)["checks"]) == (200, {"database": "ok"})
-        assert (await look(port - 3000 + 1, "metrics"))[0] == 404
+        assert (await look(api, "metrics"))[0] == 404
         assert b"stackd_bus_connected 0.0" in (await look(port, "metrics"))[1]
 
 
