@@ -53,7 +53,7 @@ def test_the_command_makes_a_journey(running: Running) -> None:
     assert (made["status"], made["key_name"], made["properties"]) == ("ACTIVE", "mine", {"a": "b"})
     (row,) = ask(running, "server", "list", *json_)
     assert (row["Name"], row["Status"], row["Image"], row["Flavor"]) == ("web", "ACTIVE", "tiny", "t2.nano")
-    ask(running, "server", "reboot", "--wait", "web")
+    ask(running, "server", "reboot", "web")
     ask(running, "server", "reboot", "--hard", "--wait", "web")
     assert "ready" in ask(running, "console", "log", "show", "--lines", "3", "web")
     ask(running, "server", "set", "--name", "renamed", "--property", "c=d", "--tag", "x", "web")

@@ -11,13 +11,18 @@ from stackd.model.instances import InstanceQuery
 from tests.api.openstack.compute.conftest import Nova
 
 
-@pytest.fixture
-def three(nova: Nova) -> Nova:
-    """Three servers: ``web-1`` runs, ``web-2`` is stopped, ``db`` of another flavor waits in the other zone."""
+@pytest.fixture(scope="module")
+def three() -> Nova:
+    """For tests that only look: ``web-1`` runs, ``web-2`` is stopped, ``db`` of another flavor waits in the other zone.
+
+    And a stranger has ``theirs``.
+    """
+    nova = Nova()
     nova.running(name="web-1")
     nova.act(stopped := nova.running(name="web-2"), "os-stop")
     nova.settle(stopped, "SHUTOFF")
     nova.create(name="db", flavorRef="1", availability_zone="us-east-1b")
+    nova.create("stranger", name="theirs")
     return nova
 
 
@@ -86,7 +91,6 @@ def test_changes_since_include_what_is_gone(nova: Nova) -> None:
 
 def test_admins_see_all_when_they_ask(three: Nova) -> None:
     """Of all projects or of one."""
-    three.create("stranger", name="theirs")
     theirs, ours = (three.callers[who].project_id for who in ("stranger", "member"))
     assert three.names("", "admin") == []
     assert len(three.names("all_tenants=1", "admin")) == 4
