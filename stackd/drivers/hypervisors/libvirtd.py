@@ -64,6 +64,9 @@ namespaces = [ ]
 stdio_handler = "file"
 """
 
+NAMESPACES = ("mount", "uts")
+"""Of its own, as ``unshare`` names them; the unit of ``stack-compute`` allows them."""
+
 
 class PrivateLibvirtd:
     """The libvirtd of one host folder."""
@@ -155,8 +158,8 @@ class PrivateLibvirtd:
         # libvirtd throws away all it knows of QEMU when its cpuid changes, and on some machines that differs from
         # core to core. It frees its guests from this pinning again.
         argv += ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
-        argv += ["unshare", "--mount", "--uts", "--propagation", "slave", "/bin/sh", str(self._folder / "enter"),
-                 self._name]
+        argv += ["unshare", *(f"--{name}" for name in NAMESPACES), "--propagation", "slave",
+                 "/bin/sh", str(self._folder / "enter"), self._name]
         for name, target in BOUND:
             argv += [str(self._cache if name == "cache" else self._folder / name), target]
         for path in UNWANTED:
