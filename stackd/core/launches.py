@@ -20,7 +20,7 @@ from stackd.model.networks import Port
 from stackd.model.quotas import QuotaSet
 from stackd.rules import launching, phases, policy
 from stackd.rules.ownership import SCHEDULER
-from stackd.store import allocation, events, flavors, groups, instances, keypairs, networks, ports, quotas
+from stackd.store import allocation, defaults, events, flavors, groups, instances, keypairs, networks, ports, quotas
 from stackd.store.database import Database, Transaction
 
 KERNEL_ID, RAMDISK_ID = "kernel_id", "ramdisk_id"
@@ -110,8 +110,7 @@ def _earlier(tx: Transaction, caller: Caller, request: LaunchRequest) -> Reserva
 
 
 def _granted(tx: Transaction, caller: Caller, request: LaunchRequest, flavor: Flavor, limits: QuotaSet) -> int:
-    count, cores, memory = instances.usage(tx, caller.project_id)
-    connected = ports.count(tx, caller.project_id)
+    count, cores, memory, connected = instances.usage(tx, caller.project_id)
     # Ports the user made already count; the others are made with the instance.
     each = 1 if request.networks is None else sum(one.port_id is None for one in request.networks)
 
@@ -127,15 +126,15 @@ def _granted(tx: Transaction, caller: Caller, request: LaunchRequest, flavor: Fl
 def _connect(tx: Transaction, caller: Caller, request: LaunchRequest,
              new: Sequence[Instance]) -> Mapping[str, Sequence[Port]]:
     """Give every instance its ports: id -> ports in order."""
-    wanted = request.networks
+    wanted, refs = request.networks, request.group_ids
+    network_id, group_id = defaults.of_project(tx, caller.project_id) if None in (wanted, refs) else ("", "")
     if wanted is None:
-        wanted = (NetworkRequest(network_id=networks.default_of(tx, caller.project_id).id),)
+        wanted = (NetworkRequest(network_id=defaults.demand(kinds.NETWORK, network_id)),)
     else:
         _demand_networks(tx, caller, wanted)
     if not wanted:
         return {instance.id: () for instance in new}
-    refs = request.group_ids
-    group_ids = (groups.default_of(tx, caller.project_id).id,) if refs is None else _group_ids(tx, caller, refs)
+    group_ids = (defaults.demand(kinds.SECURITY_GROUP, group_id),) if refs is None else _group_ids(tx, caller, refs)
     owner = f"compute:{request.zone or 'nova'}"
     ask = partial(allocation.PortAsk, project_id=caller.project_id, device_owner=owner, zone=request.zone)
     made = allocation.create(tx, [

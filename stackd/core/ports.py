@@ -12,7 +12,7 @@ from stackd.model.callers import ADMIN, MEMBER, READER, Caller
 from stackd.model.network_requests import NewPort, PortChange
 from stackd.model.networks import Port
 from stackd.rules import policy
-from stackd.store import events, groups, quotas
+from stackd.store import defaults, events, groups, quotas
 from stackd.store import ports as store
 from stackd.store.database import Database, Transaction
 
@@ -112,7 +112,7 @@ def _ask(tx: Transaction, caller: Caller, request: NewPort) -> store.PortAsk:
             raise errors.ConflictingValues("A port without port security cannot be in security groups.")
         group_ids = ()
     if group_ids is None:
-        group_ids = (groups.default_of(tx, project_id).id,)
+        group_ids = (defaults.demand(kinds.SECURITY_GROUP, defaults.of_project(tx, project_id)[1]),)
     return store.PortAsk(
         project_id=project_id, network_id=request.network_id, subnet_id=request.subnet_id,
         fixed_ip=request.fixed_ip, group_ids=group_ids, name=request.name, description=request.description,

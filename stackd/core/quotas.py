@@ -12,7 +12,7 @@ from stackd.model import kinds
 from stackd.model.callers import ADMIN, READER, Caller
 from stackd.model.quotas import UNLIMITED, QuotaSet
 from stackd.rules import policy
-from stackd.store import addresses, events, groups, identity, instances, keypairs, networks, ports, quotas, subnets
+from stackd.store import addresses, events, groups, identity, instances, keypairs, networks, quotas, subnets
 from stackd.store.database import Database, Transaction
 
 NAMES = tuple(attribute.name for attribute in fields(QuotaSet))
@@ -62,11 +62,11 @@ def _check(name: str, limit: int) -> None:
 
 def _show(tx: Transaction, caller: Caller, project_id: str) -> tuple[QuotaSet, QuotaSet]:
     _demand_project(tx, project_id)
-    count, cores, ram = instances.usage(tx, project_id)
+    count, cores, ram, connected = instances.usage(tx, project_id)
     used = QuotaSet(
         instances=count, cores=cores, ram=ram, key_pairs=keypairs.count(tx, caller.user_id), metadata_items=0,
         networks=networks.count(tx, project_id), subnets=subnets.count(tx, project_id),
-        ports=ports.count(tx, project_id), floating_ips=addresses.count(tx, project_id),
+        ports=connected, floating_ips=addresses.count(tx, project_id),
         security_groups=groups.count(tx, project_id), security_group_rules=groups.count_rules(tx, project_id))
     return quotas.limits_of(tx, project_id), used
 

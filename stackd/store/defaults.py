@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from stackd import errors
 from stackd.model.groups import SecurityGroup
 from stackd.model.identities import Project
 from stackd.model.ids import new_id
@@ -16,6 +17,7 @@ from stackd.rules import addressing, firewalls
 from stackd.store import groups, networks, quotas, subnets
 from stackd.store.database import Transaction
 from stackd.store.tables.networks import networks as table
+from stackd.store.tables.networks import security_groups as groups_table
 
 NETWORK = "default"
 EXTERNAL = "public"
@@ -41,6 +43,25 @@ def default_group(tx: Transaction, project_id: str) -> SecurityGroup:
     rules = firewalls.default_rules(id, project_id, new_id, tx.now, from_itself=True)
     return groups.add(tx, SecurityGroup(id=id, project_id=project_id, name=groups.DEFAULT, rules=rules,
                                         description="Default security group", created_at=tx.now, updated_at=tx.now))
+
+
+def of_project(tx: Transaction, project_id: str) -> tuple[str | None, str | None]:
+    """The ids of a project's default network and of its ``default`` group, each None where it has none."""
+    network = select(table.c.id).where(
+        table.c.project_id == project_id, table.c.is_default, table.c.deleted.is_(False)).order_by(
+        table.c.created_at, table.c.id).limit(1)
+    group = select(groups_table.c.id).where(
+        groups_table.c.project_id == project_id, groups_table.c.name == groups.DEFAULT).order_by(
+        groups_table.c.created_at, groups_table.c.id).limit(1)
+    row = tx.execute(select(network.scalar_subquery(), group.scalar_subquery())).one()
+    return row[0], row[1]
+
+
+def demand(kind: str, id: str | None) -> str:
+    """What :func:`of_project` found of a kind; raises ``NotFound``."""
+    if id is None:
+        raise errors.NotFound(kind, NETWORK, remedy=f"Name a {kind.replace('_', ' ')}; the project has no default one.")
+    return id
 
 
 def external(tx: Transaction, admin_project_id: str, cidr: str) -> Network:

@@ -34,14 +34,6 @@ _RULE_NAMES = tuple(attribute.name for attribute in fields(SecurityGroupRule))
 MEMBER = (ports.c.host != "") & (ports.c.desired == PortDesired.WIRED.value)
 
 
-def default_of(tx: Transaction, project_id: str) -> SecurityGroup:
-    """The ``default`` group of a project."""
-    found = find(tx, project_id, names=(DEFAULT,))
-    if not found:
-        raise errors.NotFound(kinds.SECURITY_GROUP, DEFAULT, remedy="Name a security group.")
-    return found[-1]
-
-
 def get(tx: Transaction, id: str) -> SecurityGroup:
     """One group with its rules, whoever asks; held when it is to be changed."""
     hold(tx, security_groups, security_groups.c.id == id)

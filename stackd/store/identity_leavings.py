@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 
 from stackd import errors
 from stackd.model import kinds
-from stackd.store import addresses, groups, instances, networks, ports, quotas
+from stackd.store import addresses, groups, instances, networks, quotas
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import quotas as quota_table
 from stackd.store.tables.networks import networks as network_table
@@ -19,7 +19,8 @@ def demand_unused(tx: Transaction, project_id: str) -> None:
     Its quota row is locked first: nobody launches anything in it until commit.
     """
     quotas.lock(tx, project_id)
-    held = {"instances": instances.usage(tx, project_id)[0], "ports": ports.count(tx, project_id),
+    used = instances.usage(tx, project_id)
+    held = {"instances": used[0], "ports": used[3],
             "floating addresses": addresses.count(tx, project_id)}
     words = [f"{count} {name}" for name, count in held.items() if count]
     if not words and any(groups.count_ports(tx, group.id) for group in groups.find(tx, project_id)):

@@ -255,13 +255,14 @@ def _labelled(label: str) -> ColumnElement[bool]:
     return type_coerce(instances.c.labels, Text).contains(orjson.dumps(label).decode(), autoescape=True)
 
 
-def usage(tx: Transaction, project_id: str) -> tuple[int, int, int]:
-    """How many instances, cores and MiB of memory the project uses; ended ones no longer count."""
+def usage(tx: Transaction, project_id: str) -> tuple[int, int, int, int]:
+    """How many instances, cores, MiB of memory and ports the project uses; ended ones no longer count."""
     counted = select(func.count(), func.coalesce(func.sum(instances.c.vcpus), 0),
-                     func.coalesce(func.sum(instances.c.memory_mib), 0)).where(
+                     func.coalesce(func.sum(instances.c.memory_mib), 0),
+                     ports.counting(project_id).scalar_subquery()).where(
         instances.c.project_id == project_id, instances.c.ended_at.is_(None))
-    count, cores, memory = tx.execute(counted).one()
-    return int(count), int(cores), int(memory)
+    used = tx.execute(counted).one()
+    return int(used[0]), int(used[1]), int(used[2]), int(used[3])
 
 
 def keep_user_data(tx: Transaction, ids: Sequence[str], content: bytes) -> None:

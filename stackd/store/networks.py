@@ -20,15 +20,6 @@ _COLUMNS = [column for column in networks.c if column.name not in _COMPUTED]
 _ALIVE = networks.c.deleted.is_(False)
 
 
-def default_of(tx: Transaction, project_id: str) -> Network:
-    """The network a project's launches use when nothing is said."""
-    chosen = networks.c.is_default & (networks.c.project_id == project_id) & _ALIVE
-    found = _records(tx, select(networks).where(chosen).order_by(networks.c.created_at, networks.c.id).limit(1))
-    if not found:
-        raise errors.NotFound(kinds.NETWORK, "default", remedy="Name a network; the project has no default one.")
-    return found[0]
-
-
 def visible(tx: Transaction, caller_project_id: str, is_admin: bool,
             ids: Sequence[str] | None = None) -> tuple[Network, ...]:
     """The networks a caller may use: own, shared and external ones; all for an admin. Newest first."""

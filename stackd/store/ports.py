@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from attrs import fields, frozen
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, Select, delete, func, select, update
 
 from stackd import errors
 from stackd.model import kinds, wire
@@ -92,7 +92,12 @@ def hostnames(tx: Transaction, ids: Iterable[str]) -> dict[str, str]:
 
 def count(tx: Transaction, project_id: str) -> int:
     """How many ports a project has, for its quota."""
-    return int(tx.execute(select(func.count()).where(ports.c.project_id == project_id, _ALIVE)).scalar_one())
+    return int(tx.execute(counting(project_id)).scalar_one())
+
+
+def counting(project_id: str) -> Select[int]:
+    """The statement of :func:`count`, to be part of another."""
+    return select(func.count()).where(ports.c.project_id == project_id, _ALIVE)
 
 
 def adopt(tx: Transaction, project_id: str, port_id: str, device_id: str, device_index: int, device_owner: str,

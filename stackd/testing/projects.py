@@ -11,11 +11,13 @@ from twisted.internet import defer, task
 
 import stackd.store.tables.cloud
 import stackd.store.tables.networks
+from stackd.model import kinds
 from stackd.model.callers import ADMIN, MEMBER, READER, Caller
+from stackd.model.groups import SecurityGroup
 from stackd.model.identities import Project
 from stackd.model.ids import new_id
 from stackd.model.networks import Network, Port
-from stackd.store import defaults, networks, ports, stamps
+from stackd.store import defaults, groups, networks, ports, stamps
 from stackd.store.database import Transaction
 from stackd.testing.databases import memory_database
 
@@ -87,11 +89,21 @@ class Cloud:
 
     def default_network(self, project: Project) -> Network:
         """The default network of a project."""
-        return self.read(networks.default_of, project.id)
+        return self.read(default_network, project.id)
+
+    def default_group(self, project: Project) -> SecurityGroup:
+        """The ``default`` group of a project."""
+        return self.read(lambda tx: groups.get(tx, defaults.demand(
+            kinds.SECURITY_GROUP, defaults.of_project(tx, project.id)[1])))
 
     def _finish(self, tx: Transaction) -> None:
         self.stamped = {host: set(rows) for host, rows in tx._stamps.items()}
         stamps.flush(tx)
+
+
+def default_network(tx: Transaction, project_id: str) -> Network:
+    """The default network of a project."""
+    return networks.get(tx, defaults.demand(kinds.NETWORK, defaults.of_project(tx, project_id)[0]))
 
 
 def caller(project: Project | str = "", role: str = MEMBER) -> Caller:

@@ -74,7 +74,7 @@ def test_nobody_pushes_a_port_into_an_instance(cloud, ports, project):
 def test_without_port_security_there_are_no_groups(cloud, ports, project):
     port = make(cloud, ports, project, port_security=False)
     assert port.groups == ()
-    group = cloud.read(groups.default_of, project.id)
+    group = cloud.default_group(project)
     with pytest.raises(errors.ConflictingValues):
         finish(ports.update(caller(project), port.id, PortChange(group_ids=(group.id,))))
     with pytest.raises(errors.ConflictingValues):
@@ -82,7 +82,7 @@ def test_without_port_security_there_are_no_groups(cloud, ports, project):
 
 
 def test_new_groups_of_a_port_are_told_to_its_host_and_to_those_who_refer_to_them(cloud, ports, project):
-    default = cloud.read(groups.default_of, project.id)
+    default = cloud.default_group(project)
     web = finish(SecurityGroups(cloud.database).create(caller(project), "web"))
     port = cloud.instance_port(project, "h1", group_ids=(default.id,))
     cloud.instance_port(project, "h2", group_ids=(default.id,))
@@ -129,7 +129,7 @@ def test_a_port_on_a_foreign_network_or_group_is_refused(cloud, ports, project):
     with pytest.raises(errors.NotFound):
         finish(ports.create(caller(project), NewPort(network_id=cloud.default_network(other).id)))
     with pytest.raises(errors.NotFound):
-        make(cloud, ports, project, group_ids=(cloud.read(groups.default_of, other.id).id,))
+        make(cloud, ports, project, group_ids=(cloud.default_group(other).id,))
 
 
 def test_the_quota_counts_ports(cloud, ports, project):

@@ -16,7 +16,7 @@ from stackd.conductor.service import ConductorService
 from stackd.model.ids import new_id
 from stackd.model.networks import Port
 from stackd.model.wirings import PortWiring
-from stackd.store import groups, networks, ports, wirings
+from stackd.store import networks, ports, wirings
 from stackd.testing.databases import memory_database
 from stackd.testing.projects import Cloud
 from stackd.workers.network import NetworkWorker
@@ -57,7 +57,7 @@ class WiredCloud:
         """A port of an instance on a host."""
         [port] = self.rows.write(ports.create, [ports.PortAsk(
             project_id=project.id, network_id=self.rows.default_network(project).id, device_id=new_id(),
-            group_ids=(self.rows.read(groups.default_of, project.id).id,),
+            group_ids=(self.rows.default_group(project).id,),
             zone="us-east-1a" if host.host.number == 1 else "us-east-1b")])
         self.rows.write(ports.place, {port.device_id: host.name})
         return port

@@ -13,9 +13,10 @@ from stackd.model.ids import new_id
 from stackd.model.networks import Port
 from stackd.model.wirings import NetworkWiring
 from stackd.rules.plans.wiring import newest
-from stackd.store import assigned, hosts, networks, ports
+from stackd.store import assigned, hosts, ports
 from stackd.store.database import Database, Transaction
 from stackd.testing.crowds import Crowd, kinds_of, together
+from stackd.testing.projects import default_network
 from tests.live.database_fixtures import any_server, database, url
 
 __all__ = ["any_server", "database", "url"]
@@ -63,7 +64,7 @@ async def test_who_comes_and_who_goes_is_told_to_all(database: Database) -> None
         await listener.hello()
     for _ in range(HOSTS):
         await crowd.launch()
-    network = await database.read(networks.default_of, crowd.project.id)
+    network = await database.read(default_network, crowd.project.id)
 
     async def come(number: int) -> None:
         await crowd.claim([pending[number]], [listeners[number].host])
@@ -97,7 +98,7 @@ async def test_one_that_comes_while_the_last_one_goes(database: Database) -> Non
     listeners = [Listener(database, number) for number in range(2)]
     for listener in listeners:
         await listener.hello()
-    network = await database.read(networks.default_of, crowd.project.id)
+    network = await database.read(default_network, crowd.project.id)
     going, watching, coming = [port.device_id for port in await database.write(ports.create, [
         ports.PortAsk(project_id=crowd.project.id, network_id=network.id, device_id=new_id()) for _ in range(3)])]
     await database.write(ports.place, {going: "host-0", watching: "host-1"})

@@ -48,7 +48,7 @@ def used(cloud):
 def asks(cloud, project, count, **more):
     """Asks for ports of as many new instances."""
     network = cloud.default_network(project)
-    group = cloud.read(groups.default_of, project.id)
+    group = cloud.default_group(project)
     return [PortAsk(project_id=project.id, network_id=network.id, group_ids=(group.id,), device_id=new_id(), **more)
             for _ in range(count)]
 
@@ -144,7 +144,7 @@ def test_an_address_asked_for_must_be_free_and_of_the_subnet(cloud, address, err
 def test_a_foreign_group_is_not_found(cloud):
     project, other = cloud.project(), cloud.project("other")
     with pytest.raises(errors.NotFound):
-        cloud.instance_port(project, group_ids=(cloud.read(groups.default_of, other.id).id,))
+        cloud.instance_port(project, group_ids=(cloud.default_group(other).id,))
 
 
 def test_placing_tells_the_host_of_port_and_groups(cloud):
@@ -167,11 +167,11 @@ def test_a_new_member_is_told_to_the_hosts_whose_rules_refer_to_its_group(cloud)
     project = cloud.project()
     first, second = cloud.write(ports.create, asks(cloud, project, 2))
     cloud.write(ports.place, {first.device_id: "h1"})
-    before = cloud.read(groups.default_of, project.id).generation
+    before = cloud.default_group(project).generation
     cloud.write(ports.place, {second.device_id: "h2"})
     assert set(cloud.stamped) == {"h2"}
     cloud.write(groups.tell_members)
-    group = cloud.read(groups.default_of, project.id)
+    group = cloud.default_group(project)
     assert (kinds.SECURITY_GROUP, group.id) in cloud.stamped["h1"]
     assert group.generation > before
     wiring = cloud.read(wirings.group_wirings, [group.id])[0]
@@ -180,7 +180,7 @@ def test_a_new_member_is_told_to_the_hosts_whose_rules_refer_to_its_group(cloud)
 
 def test_members_that_left_are_no_longer_told(cloud):
     project = cloud.project()
-    group = cloud.read(groups.default_of, project.id)
+    group = cloud.default_group(project)
     first, second = (cloud.instance_port(project, host, group_ids=(group.id,)) for host in ("h1", "h2"))
     assert len(cloud.read(wirings.group_wirings, [group.id])[0].members[group.id]) == 2
     cloud.write(ports.release, [second.device_id])
@@ -188,7 +188,7 @@ def test_members_that_left_are_no_longer_told(cloud):
     assert (kinds.SECURITY_GROUP, group.id) in cloud.stamped["h1"]
     told = cloud.read(wirings.group_wirings, [group.id, new_id()])
     assert [wiring.members[group.id] for wiring in told] == [(first.fixed_ips[0].address,)]
-    assert told[0].generation == cloud.read(groups.default_of, project.id).generation
+    assert told[0].generation == cloud.default_group(project).generation
 
 
 def test_a_group_nothing_refers_to_disturbs_no_other_host(cloud):
@@ -279,7 +279,7 @@ def test_a_users_own_port_is_borrowed_and_given_back(cloud):
 
 def test_a_full_fetch_names_everything_of_a_host(cloud):
     project = cloud.project()
-    group = cloud.read(groups.default_of, project.id)
+    group = cloud.default_group(project)
     port = cloud.instance_port(project, "h1", group_ids=(group.id,), hostname="web-1")
     assert cloud.read(wirings.all_of_host, "h1") == ((port.id,), (), (group.id,))
     assert cloud.read(wirings.all_of_host, "h2") == ((), (), ())
