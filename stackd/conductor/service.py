@@ -59,8 +59,7 @@ class ConductorService(Service):
 
     def __init__(self, database: Database, bus: IMessageBus, assignments: StoredAssignments, clock: Clock,
                  keep_ended: float = 3600.0, host_gone: float = 60.0, contact_interval: float = 1.0,
-                 members_interval: float = MOMENT, lost_interval: float = 5.0, purge_interval: float = 60.0,
-                 recount_interval: float = 600.0) -> None:
+                 members_interval: float = MOMENT, lost_interval: float = 5.0, tidy_interval: float = 60.0) -> None:
         """``keep_ended`` is how many seconds ended instances stay visible to EC2.
 
         After ``host_gone`` silent seconds of a host the instances deleted on it end without its word. Hosts are told of
@@ -74,7 +73,7 @@ class ConductorService(Service):
         self._clock = clock
         self._loops = ((self._loop(self._assignments.keep_contacts), contact_interval),
                        (self._loop(self._end_on_lost_hosts), lost_interval),
-                       (self._loop(self._purge), purge_interval), (self._loop(self._recount), recount_interval))
+                       (self._loop(self._tidy), tidy_interval))
         self._members = self._loop(self._tell_members)
         self._members_interval = members_interval
         self._members_noted = False
@@ -133,9 +132,7 @@ class ConductorService(Service):
         await self._database.write(reported.end_on_lost_hosts, self._host_gone)
         await self._database.write(groups.tell_members)  # the wake may have been lost
 
-    async def _purge(self) -> None:
+    async def _tidy(self) -> None:
         await self._database.write(reported.purge, self._keep_ended)
-
-    async def _recount(self) -> None:
         for host in await self._database.write(hosts.recount):
-            log.warn("what is claimed of {host} was not what its instances need; it was counted anew", host=host)
+            log.critical("what is claimed of {host} was not what its instances hold; it was counted anew", host=host)

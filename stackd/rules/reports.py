@@ -50,14 +50,19 @@ def _was_ours_to_keep(instance: Instance, report: InstanceReport) -> bool:
 
 
 def _deleting(after: Instance, now: float) -> Applied:
-    if after.observed.state is not GuestState.ABSENT or after.observed.generation != after.generation:
+    if not _gone(after):
         return Applied(instance=after)
     return Applied(instance=evolve(after, ended_at=now, updated_at=now), action="ended", gone=True)
 
 
+def _gone(instance: Instance) -> bool:
+    """Whether its host saw that it is not there, knowing that it shall not be: it holds no room from then on."""
+    return instance.observed.state is GuestState.ABSENT and instance.observed.generation == instance.generation
+
+
 def _confirmed(before: Instance, after: Instance) -> Applied:
     """An instance that had ended without its host's word, for the host was gone: now it confirms, or not yet."""
-    gone = after.observed.state is GuestState.ABSENT and before.observed.state is not GuestState.ABSENT
+    gone = _gone(after) and not _gone(before)
     return Applied(instance=after, action="confirmed" if gone else "", gone=gone)
 
 

@@ -74,7 +74,7 @@ def test_schedulers_that_look_at_the_same_rows_place_each_once() -> None:
 def test_a_report_whose_conductor_died_between_applying_and_acknowledging_counts_once() -> None:
     calls = _launched_with(None).saboteur.calls["conductor"]
     writes = [at for at, what in enumerate(calls) if what == "database.write"]
-    assert len(writes) > 3
+    assert writes
     for at in writes:
         for moment in (Moment.AFTER, Moment.LATE):
             cloud = _launched_with(Blow("conductor", at, moment))
@@ -122,7 +122,7 @@ def test_a_host_that_was_gone_holds_what_it_should_and_nothing_else_when_it_is_b
     cloud.advance(20)
     assert cloud.row(mine[0]).ended_at is not None, "users need not wait for a host that is gone"
     more = launch(cloud, 3)
-    cloud.advance(20)
+    cloud.advance(70)
     assert {cloud.row(id).host for id in more} == {"host-2"}
     assert mine[0] in cloud.host("host-1").guests.guests, "nobody was there to remove it"
     for worker in ("network@host-1", "compute@host-1"):

@@ -88,3 +88,10 @@ def test_what_ended_without_its_hosts_word_is_freed_when_the_host_confirms() -> 
     assert first.gone
     assert first.instance.ended_at == 400.0
     assert not apply(first.instance, report(GuestState.ABSENT, 2)).gone
+
+
+def test_what_never_was_there_is_freed_too_when_a_lost_host_confirms() -> None:
+    lost = an_instance(desired=InstanceDesired.DELETED, generation=2, ended_at=400.0,
+                       observed=ObservedInstance(state=GuestState.ABSENT, generation=1))
+    assert not apply(lost, report(GuestState.ABSENT, 1)).gone
+    assert apply(lost, report(GuestState.ABSENT, 2)).gone

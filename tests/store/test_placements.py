@@ -7,13 +7,13 @@ import pytest
 from attrs import evolve
 
 from stackd.core.flavors import seed
-from stackd.model.assignments import FetchRequest, Hello
+from stackd.model.assignments import FetchRequest, Hello, InstanceReport, Report
 from stackd.model.faults import FaultCode
 from stackd.model.hosts import Host, HostCapacity
 from stackd.model.ids import new_id
-from stackd.model.instances import Instance, InstanceDesired, OnLaunchFault
+from stackd.model.instances import GuestState, Instance, InstanceDesired, ObservedInstance, OnLaunchFault
 from stackd.rules import lifecycle
-from stackd.store import assigned, hosts, instances, placements
+from stackd.store import assigned, hosts, instances, placements, reported
 from stackd.store.database import Transaction
 from stackd.store.placements import Choice, Pending
 from stackd.testing.projects import Cloud
@@ -164,6 +164,24 @@ def test_recounting_finds_what_was_claimed(cloud: Cloud) -> None:
     cloud.write(Transaction.use, "host-1", (7, 7, 7, 7))
     assert cloud.write(hosts.recount) == ("host-1",)
     assert [evolve(host(cloud, one.name), last_seen=one.last_seen) for one in before] == list(before)
+
+
+def test_what_a_lost_host_has_not_confirmed_is_still_claimed(cloud: Cloud) -> None:
+    one, = launched(cloud, observed=ObservedInstance())
+    claim(cloud, (one, "host-1"))
+    cloud.write(_delete, one.id)
+    assert cloud.write(reported.end_on_lost_hosts, -1.0) == 1
+    assert cloud.write(hosts.recount) == ()
+    assert host(cloud, "host-1").instances == 1
+    cloud.write(reported.apply_all, [Report(host="host-1", worker="compute", session=1, counter=1, instances=(
+        InstanceReport(id=one.id, epoch=1, observed=ObservedInstance(state=GuestState.ABSENT, generation=2)),))])
+    assert cloud.write(hosts.recount) == ()
+    assert host(cloud, "host-1").instances == 0
+
+
+def _delete(tx: Transaction, id: str) -> None:
+    found = instances.of_ids(tx, [id], lock=True)[id]
+    instances.save_all(tx, [(evolve(found, desired=InstanceDesired.DELETED, generation=2), True)])
 
 
 def test_what_others_have_already_is_told_apart_from_hosts_that_are_full(cloud: Cloud) -> None:
