@@ -4,7 +4,7 @@ With more than one worker the process that ``twistd`` runs is their master; each
 operator's socket, which the first alone has.
 """
 
-import secrets
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
@@ -42,8 +42,7 @@ def master(reactor: Any, config: Config, file: str | None, number: int) -> Maste
     """The master of ``number`` workers."""
     base = config.api.port_base
     sockets = {base + index: FIRST_SOCKET + index for index in range(PORTS)}
-    # In the kernel's own name space of sockets: nothing is left when the processes are gone.
-    beginning = f"\0stackd-api-{secrets.token_hex(8)}-"
+    beginning = str(Path(config.cloud.state) / "worker-")
     made = Master(reactor, [Post(number=each, daemon="api", config=file, sockets=sockets, workers=number,
                                  monitor=beginning, shown_at=config.monitor.port) for each in range(number)],
                   config.api.host, config.api.stop_within)

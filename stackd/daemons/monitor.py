@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IServiceCollection
@@ -22,7 +23,8 @@ def monitor(parts: PlainParts, service: Any) -> Listener | None:
     """The listener of the daemon ``service``, as configured; None where nobody looks."""
     root = health_root(checks_of(parts, service), parts.metrics.text)
     if parts.monitor_socket:
-        endpoint = UNIXServerEndpoint(parts.reactor, parts.monitor_socket, wantPID=False)
+        Path(parts.monitor_socket).unlink(missing_ok=True)  # left behind by a worker that was killed
+        endpoint = UNIXServerEndpoint(parts.reactor, parts.monitor_socket, mode=0o600, wantPID=False)
         return Listener(parts.reactor, endpoint, parts.monitor_socket, ToldSite(root))
     section = parts.config.monitor
     return listening(parts.reactor, section, root) if section.port else None

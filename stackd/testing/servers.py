@@ -102,10 +102,10 @@ class _Kept:
     def _placed(self, *argv: str) -> list[str]:
         return placed(argv, self._facts["namespace"], self._user)
 
-    def _run(self, *argv: str) -> None:
+    def _run(self, *argv: str, feed: str = "") -> None:
         # Output goes to a file: a server started by such a command would keep a pipe open.
         with open(self.folder / "output", "wb") as output:
-            done = subprocess.run(self._placed(*argv), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output,
+            done = subprocess.run(self._placed(*argv), cwd=self.folder, input=feed, text=True, stdout=output,
                                   stderr=subprocess.STDOUT, timeout=TIMEOUT)
         if done.returncode:
             raise RuntimeError(f"{argv[0]} failed: {(self.folder / 'output').read_text()[-2000:]}")
@@ -200,8 +200,8 @@ class MariaDB(_Kept):
 
     def create(self, database: str) -> str:
         """Make an empty database; its URL."""
-        self._run(*self._client("mariadb"), "-e",
-                  f"CREATE DATABASE {database}; GRANT ALL ON *.* TO {CLIENT}@'%' IDENTIFIED BY '{self.password}'")
+        self._run(*self._client("mariadb"), feed=(
+            f"CREATE DATABASE {database}; GRANT ALL ON *.* TO {CLIENT}@'%' IDENTIFIED BY '{self.password}'"))
         return self.url_of(database)
 
     @cached_property

@@ -181,7 +181,7 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
 
 
 def test_what_a_worker_is_told_survives_the_way() -> None:
-    post = Post(number=1, daemon="api", config=None, sockets={8773: 3}, workers=2, monitor="\0stackd-")
+    post = Post(number=1, daemon="api", config=None, sockets={8773: 3}, workers=2, monitor="/state/worker-")
     assert Post.load(post.dump()) == post
 
 

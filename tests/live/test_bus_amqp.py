@@ -136,6 +136,19 @@ async def test_a_call_after_its_deadline_is_not_begun(buses: Buses) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_call_that_waited_for_too_long_to_be_answered_is_not_begun(buses: Buses) -> None:
+    caller, busy, endpoint = buses.add(), buses.add(calls_at_once=1), ListeningEndpoint()
+    await busy.serve("conductor", endpoint)
+    first, second = begun(caller.call("conductor", "silence", {})), begun(caller.call("conductor", "silence", {}, 2.0))
+    await after(1.2)
+    endpoint.silenced[0].callback(None)
+    assert await soon(first) == "late"
+    with pytest.raises(errors.CallTimedOut):
+        await soon(second)
+    assert len(endpoint.silenced) == 1
+
+
+@pytest_twisted.ensureDeferred
 async def test_reports_nobody_can_keep_are_refused(buses: Buses) -> None:
     bus = buses.add(most_kept=3)
     with pytest.raises(errors.NoSuchTarget, match="compute@h1"):

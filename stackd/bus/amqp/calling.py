@@ -25,6 +25,10 @@ from stackd.model import wire
 
 _log = Logger()
 
+WAITS = 0.5
+"""Of the time a call has, what it may wait until it is taken. What is taken at the last moment is answered to nobody:
+where more is asked than can be answered, all of it would be."""
+
 
 @mutable(eq=False)
 class _Asked:
@@ -81,7 +85,7 @@ class Calling:
         asked.sent = True
         self._traffic["sent", "call"] += 1
         # What nobody took by then the broker throws away.
-        left = max(1, int((deadline - self._clock.seconds()) * 1000))
+        left = max(1, int((deadline - self._clock.seconds()) * WAITS * 1000))
         content.properties |= {"expiration": str(left), "user-id": channel.client.user}
         channel.basic_publish(exchange=self._names.exchange_to(asked.address),
                               routing_key=self._names.calls(asked.address), mandatory=True, content=content)

@@ -1,5 +1,6 @@
 """The shovel as the monkey has it: its user at the broker, and its process."""
 
+import os
 import secrets
 import signal
 import sys
@@ -13,6 +14,7 @@ from stackd.testing.processes import KeptProcess
 USER = "chaos"
 PORTION = 0.3
 PREFIX = "stackd"
+URL = "STACKD_SHOVEL"
 IMPERSONATOR = "impersonator"
 """RabbitMQ's word for a user who may publish in the name of others."""
 
@@ -38,8 +40,8 @@ class Doubling:
     def begin(self) -> str:
         """From now on."""
         url = self._site.broker.url_of(USER, self._password)
-        self._process.start([sys.executable, "-m", "stackd.testing.chaos.shovel", url, PREFIX, str(PORTION)],
-                            self._site.log("shovel"))
+        self._process.start([sys.executable, "-m", "stackd.testing.chaos.shovel", PREFIX, str(PORTION)],
+                            self._site.log("shovel"), os.environ | {URL: url})
         return f"{PORTION:.0%} of all messages"
 
     def end(self) -> None:

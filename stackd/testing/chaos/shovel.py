@@ -1,9 +1,11 @@
 """A troublesome client of the broker: it reads a copy of every message and publishes some of them again, later.
 
-So messages arrive twice, late and out of order, as they may on any bus. ``python -m stackd.testing.chaos.shovel URL
-PREFIX PORTION`` runs until it is killed. Its user must be allowed to publish in the name of others.
+So messages arrive twice, late and out of order, as they may on any bus. ``python -m stackd.testing.chaos.shovel PREFIX
+PORTION``, with the broker's address in the environment, runs until it is killed. Its user must be allowed to publish in
+the name of others.
 """
 
+import os
 import random
 import sys
 from typing import Any
@@ -16,6 +18,7 @@ from stackd.bus.amqp.settings import AmqpSettings, Broker
 from stackd.bus.amqp.topology import Consumer, Queue, Topology
 from stackd.bus.amqp.wire import WireChannel
 from stackd.daemons import logging
+from stackd.testing.chaos.doubling import URL
 
 _log = Logger()
 
@@ -66,10 +69,10 @@ class Shovel:
                 _log.info("{count} messages were doubled", count=self.doubled)
 
 
-def main(url: str, prefix: str, portion: str) -> None:
+def main(prefix: str, portion: str) -> None:
     """Run."""
     logging.begin(sys.stdout, "info")
-    shovel = Shovel(reactor, url, prefix, float(portion))
+    shovel = Shovel(reactor, os.environ[URL], prefix, float(portion))
     reactor.callWhenRunning(shovel.start)
     reactor.run()
 

@@ -147,6 +147,9 @@ class Site(Premises):
 
     def _placed(self, name: str, argv: list[str]) -> list[str]:
         host = name.partition("@")[2]
+        if host and self.options.hosts_per_process > 1:
+            # Many in one process stand for machines of their own: they leave the processors to the control plane.
+            argv = ["nice", "-n", "10", *argv]
         return placed(argv, self.ground.host(host).netns if host else self.ground.namespace)
 
     def _all_live(self) -> list[str]:
