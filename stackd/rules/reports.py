@@ -6,7 +6,7 @@ from attrs import evolve, frozen
 
 from stackd.model.assignments import InstanceReport
 from stackd.model.faults import Fault
-from stackd.model.instances import GuestState, Instance, InstanceDesired, OnLaunchFault
+from stackd.model.instances import GuestState, Instance, InstanceDesired, ObservedInstance, OnLaunchFault
 from stackd.model.networks import Port
 
 
@@ -50,19 +50,21 @@ def _was_ours_to_keep(instance: Instance, report: InstanceReport) -> bool:
 
 
 def _deleting(after: Instance, now: float) -> Applied:
-    if not _gone(after):
+    if not seen_gone(after, after.observed):
         return Applied(instance=after)
     return Applied(instance=evolve(after, ended_at=now, updated_at=now), action="ended", gone=True)
 
 
-def _gone(instance: Instance) -> bool:
-    """Whether its host saw that it is not there, knowing that it shall not be: it holds no room from then on."""
-    return instance.observed.state is GuestState.ABSENT and instance.observed.generation == instance.generation
+def seen_gone(instance: Instance, observed: ObservedInstance) -> bool:
+    """Whether a host saw that it is not there, knowing that it shall not be: it holds no room from then on."""
+    return observed.state is GuestState.ABSENT and observed.generation == instance.generation
 
 
 def _confirmed(before: Instance, after: Instance) -> Applied:
     """An instance that had ended without its host's word, for the host was gone: now it confirms, or not yet."""
-    gone = _gone(after) and not _gone(before)
+    if seen_gone(before, before.observed):
+        return Applied(instance=before)  # what was given back once stays so, whatever is seen of the guest
+    gone = seen_gone(after, after.observed)
     return Applied(instance=after, action="confirmed" if gone else "", gone=gone)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import fields
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, or_, select, update
 
 from stackd import errors
 from stackd.model import kinds
@@ -133,6 +133,13 @@ def observed(tx: Transaction, host: str, reports: Sequence[FloatingReport], mark
     _save(tx, rows)
     update_many(tx, floating_ips, "id", marked)
     _remove(tx, ended)
+
+
+def overdue(before: float, hosts: Select[str]) -> Select[str, str]:
+    """(holder, id) of addresses of which these hosts have not said since then that they withdrew, as a statement."""
+    f = floating_ips.c
+    return select(f.holder, f.id).where(or_(f.deleted, f.holder != f.host), f.updated_at < before,
+                                        f.holder.in_(hosts)).order_by(f.id)
 
 
 def count(tx: Transaction, project_id: str) -> int:

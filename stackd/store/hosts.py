@@ -12,14 +12,13 @@ from stackd.model import kinds, wire
 from stackd.model.assignments import Hello
 from stackd.model.hosts import COMPUTE, NETWORK, WORKERS, Host, HostCapacity, WorkerContact
 from stackd.model.ids import new_id
-from stackd.model.instances import GuestState
 from stackd.store import overlays
 from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
 from stackd.store.many import insert_many, insert_missing
 from stackd.store.tables.base import Json
 from stackd.store.tables.cloud import cloud, contacts, hosts
-from stackd.store.tables.instances import instances
+from stackd.store.tables.instances import HOLDING, instances
 
 INCARNATION = "incarnation"
 _EMPTY: dict[str, Any] = {"capacity": wire.dump(HostCapacity(vcpus=0, memory_mib=0, disk_gib=0)), "vcpus": 0,
@@ -29,11 +28,8 @@ _CONTACTS = {worker: contacts.alias(f"{worker}_contacts") for worker in WORKERS}
 
 _COUNTED = {"used_vcpus": func.sum(instances.c.vcpus), "used_memory_mib": func.sum(instances.c.memory_mib),
             "used_disk_gib": func.sum(instances.c.disk_gib), "instances": func.count()}
-# What ended because its host was gone holds its room until the host confirms: rules.reports.
-_HOLDING = or_(instances.c.ended_at.is_(None), instances.c.observed_state != GuestState.ABSENT.value,
-               instances.c.observed_generation != instances.c.generation)
 _CLAIMED = select(instances.c.host, *(counted.label(name) for name, counted in _COUNTED.items())).where(
-    instances.c.host != "", _HOLDING).group_by(instances.c.host).subquery()
+    instances.c.host != "", HOLDING).group_by(instances.c.host).subquery()
 _MISCOUNTED = select(hosts.c.name, *(func.coalesce(_CLAIMED.c[name], 0).label(f"counted_{name}") for name in _COUNTED)
                      ).outerjoin(_CLAIMED, _CLAIMED.c.host == hosts.c.name).where(
     or_(*(hosts.c[name] != func.coalesce(_CLAIMED.c[name], 0) for name in _COUNTED)))

@@ -154,6 +154,13 @@ def place(tx: Transaction, host_of: Mapping[str, str]) -> None:
     groups.members_changed(tx, {group_id for group_ids in joined.values() for group_id in group_ids})
 
 
+def overdue(before: float, hosts: Select[str]) -> Select[str, str]:
+    """(host, id) of deleted ports of which these hosts have not said since then that they are gone, as a statement."""
+    return select(ports.c.host, ports.c.id).where(
+        ports.c.desired == PortDesired.DELETED.value, ports.c.updated_at < before, ports.c.host.in_(hosts)).order_by(
+        ports.c.id)
+
+
 def release(tx: Transaction, device_ids: Iterable[str]) -> None:
     """The devices are gone: unbind the ports their users made, delete the others, disassociate public addresses."""
     found = [port for many in of_devices(tx, device_ids).values() for port in many]

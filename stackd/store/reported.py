@@ -8,24 +8,27 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import select
+from sqlalchemy import and_, not_, or_, select
 
 from stackd.model import kinds
 from stackd.model.assignments import InstanceReport, Report
+from stackd.model.hosts import COMPUTE, NETWORK, WORKERS
 from stackd.model.instances import Instance, InstanceDesired
 from stackd.rules import ownership, phases
-from stackd.rules.reports import Applied, applied, owned_by, unwirable
+from stackd.rules.reports import Applied, applied, owned_by, seen_gone, unwirable
 from stackd.store import addresses, events, instances, ports, stamps
 from stackd.store.chunks import chunks, gathered
 from stackd.store.database import Transaction
 from stackd.store.holding import hold
 from stackd.store.tables.cloud import assignments, contacts
-from stackd.store.tables.instances import client_tokens, user_data
+from stackd.store.tables.instances import HOLDING, client_tokens, user_data
 from stackd.store.tables.instances import instances as instances_table
 from stackd.store.tables.networks import ports as ports_table
 
 TOKENS_KEPT = 86_400.0
 """Seconds that a launch's client token is remembered beyond ended instances."""
+OVERDUE = 600.0
+"""Seconds after which a host is asked again what became of what it should remove."""
 SECOND_LOOK = 60.0
 """Seconds between the two looks that find nothing before a host need not care for an ended instance any more."""
 
@@ -87,7 +90,8 @@ def _instances(tx: Transaction, said: Sequence[tuple[Report, InstanceReport]], s
         new_marks[one.id] = mark
         found[one.id] = outcome.instance
         outcomes.setdefault(one.id, []).append(outcome)
-        _forget_after_second_look(tx, instance, one, second_look)
+        if seen_gone(instance, one.observed):
+            _forget_after_second_look(tx, instance, one, second_look)
     instances.save_all(tx, [(found[id], True) for id in outcomes])
     instances.mark_reported(tx, [(id, *mark) for id, mark in new_marks.items()])
     _follow_up(tx, [one for many in outcomes.values() for one in many])
@@ -154,8 +158,8 @@ def purge(tx: Transaction, keep_ended: float, limit: int = 500) -> int:
     table = instances_table
     waiting = select(assignments.c.resource_id).where(assignments.c.kind == kinds.INSTANCE)
     ids = [row[0] for row in tx.execute(select(table.c.id).where(
-        table.c.ended_at < before, table.c.desired == InstanceDesired.DELETED.value, table.c.id.not_in(waiting)
-    ).order_by(table.c.id).limit(limit))]
+        table.c.ended_at < before, table.c.desired == InstanceDesired.DELETED.value, table.c.id.not_in(waiting),
+        or_(table.c.host == "", not_(HOLDING))).order_by(table.c.id).limit(limit))]
     if ids:
         tx.execute(user_data.delete().where(user_data.c.instance_id.in_(ids)))
         tx.execute(table.delete().where(table.c.id.in_(ids)))
@@ -164,10 +168,16 @@ def purge(tx: Transaction, keep_ended: float, limit: int = 500) -> int:
 
 
 def _ask_again(tx: Transaction, before: float, limit: int) -> None:
-    """Hosts look once more at what ended long ago and was not forgotten, for their last words on it came too late."""
-    c, told = instances_table.c, assignments.c
-    alive = select(contacts.c.host).where(contacts.c.worker == "compute", contacts.c.last_seen >= tx.now - SECOND_LOOK)
-    for id, host in tx.execute(select(c.id, c.host).join(
-            assignments, (told.host == c.host) & (told.kind == kinds.INSTANCE) & (told.resource_id == c.id)).where(
-            c.ended_at < before, c.host.in_(alive)).order_by(c.id).limit(limit)).all():
-        tx.stamp(host, kinds.INSTANCE, [id], lazily=True)
+    """Hosts look once more at what ought to be gone for long, for their last words on it were lost or came too late."""
+    c, told, overdue = instances_table.c, assignments.c, tx.now - OVERDUE
+    alive = {worker: select(contacts.c.host).where(
+        contacts.c.worker == worker, contacts.c.last_seen >= tx.now - SECOND_LOOK) for worker in WORKERS}
+    going = and_(c.desired == InstanceDesired.DELETED.value, c.ended_at.is_(None), c.updated_at < overdue)
+    instances_overdue = select(c.host, c.id).join(
+        assignments, (told.host == c.host) & (told.kind == kinds.INSTANCE) & (told.resource_id == c.id)).where(
+        or_(c.ended_at < before, going), c.host.in_(alive[COMPUTE])).order_by(c.id)
+    for kind, chosen in ((kinds.INSTANCE, instances_overdue),
+                         (kinds.PORT, ports.overdue(overdue, alive[NETWORK])),
+                         (kinds.FLOATING_IP, addresses.overdue(overdue, alive[NETWORK]))):
+        for host, id in tx.execute(chosen.limit(limit)).all():
+            tx.stamp(host, kind, [id], lazily=True)

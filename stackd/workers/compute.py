@@ -73,7 +73,9 @@ class ComputeWorker(HostWorker):
     async def take(self, fetched: Assignments) -> None:
         """Keep the rows and queue each; then see which guests changed by themselves."""
         if fetched.full:
-            self._forget_all_but({one.instance.id for one in fetched.instances})
+            # What was told another incarnation of the cloud is to be told again.
+            for id in list(self._cares):
+                self._forget(id)
         for one in fetched.instances:
             self._keep(one)
         for id in fetched.ended:
@@ -102,10 +104,6 @@ class ComputeWorker(HostWorker):
         self._cares.pop(id, None)
         self._moved.pop(id, None)
         self.queue.forget(id)
-
-    def _forget_all_but(self, ids: set[str]) -> None:
-        for id in [id for id in self._cares if id not in ids]:
-            self._forget(id)
 
     def _take_unknown(self, unknown: tuple[str, ...]) -> None:
         if unknown and unknown != self.unknown:
@@ -163,6 +161,10 @@ class ComputeWorker(HostWorker):
     async def _perform(self, assignment: InstanceAssignment, verb: Verb) -> None:
         id, hypervisor = assignment.instance.id, self.hypervisor
         if verb is Verb.PREPARE:
+            if assignment.instance.launched_at is not None:
+                raise errors.PermanentFailure(
+                    "Its disk is not on its host any more.",
+                    remedy="Put back what the host had and start it, or delete it and launch another.")
             await hypervisor.prepare(spec_of(assignment))
         elif verb is Verb.START:
             await hypervisor.start(spec_of(assignment))
@@ -225,8 +227,9 @@ class ComputeWorker(HostWorker):
         """Tell why this generation cannot be reached; deleting goes on trying nevertheless."""
         instance, now = care.assignment.instance, self.clock.seconds()
         _log.warn("{id}: {failure}", id=instance.id, failure=str(failure))
-        # What fails for good while disks are made is the image: its bytes, its format, its size.
-        code = FaultCode.IMAGE if verb is Verb.PREPARE else FaultCode.HYPERVISOR
+        # What fails for good while disks are first made is the image: its bytes, its format, its size.
+        first = verb is Verb.PREPARE and instance.launched_at is None
+        code = FaultCode.IMAGE if first else FaultCode.HYPERVISOR
         care.fault = Fault(code=code, generation=instance.generation, message=str(failure),
                            detail=repr(failure), at=now)
         self._say(care, evolve(care.said, state=guest.state, reboots=guest.reboots, at=now))

@@ -101,7 +101,8 @@ class NetworkWorker(HostWorker):
     async def take(self, fetched: Assignments) -> None:
         """Keep the rows; look at the wiring when there are any."""
         if fetched.full:
-            for kept in (self._ports, self._networks, self._floating_ips, self._groups, self._at, self._guests):
+            for kept in (self._ports, self._networks, self._floating_ips, self._groups, self._at, self._guests,
+                         self._said):
                 kept.clear()
         for port in fetched.ports:
             self._keep_port(port)

@@ -5,13 +5,17 @@ from typing import Any
 import pytest
 
 from stackd import errors
+from stackd.conductor.assignments import StoredAssignments
 from stackd.core.explain import Explain
 from stackd.drivers.hypervisors.fake import FakeWorld
+from stackd.model.assignments import Report
 from stackd.model.faults import Steady
 from stackd.model.instances import Instance, LaunchRequest, NetworkRequest
 from stackd.model.network_requests import NewNetwork, NewSubnet
 from stackd.model.networks import NetworkType, Underlay
 from stackd.rules.outages import LATELY
+from stackd.store import addresses, ports
+from stackd.store.reported import OVERDUE
 from stackd.testing.cloud import MemoryCloud
 from stackd.workers.network import NetworkWorker
 from stackd.workers.remote import RemoteAssignments
@@ -98,6 +102,31 @@ def test_a_guest_that_went_while_no_conductor_listened_is_purged(cloud: MemoryCl
     cloud.advance(4200)
     with pytest.raises(KeyError):
         cloud.row(id)
+
+
+def test_last_words_that_were_lost_are_asked_for_again(cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker confirmed them, and forgot them before anybody applied them."""
+    floating = cloud.run(cloud.core.addresses.allocate(cloud.caller))
+    id = launched(cloud)
+    cloud.until(lambda: steady(cloud, id) is Steady.ACTIVE)
+    port = cloud.run(cloud.core.instances.get(cloud.caller, id)).ports[0]
+    cloud.run(cloud.core.addresses.associate(cloud.caller, floating.id, port.id))
+    cloud.advance(5)
+    cloud.run(cloud.core.instances.terminate(cloud.caller, [id]))
+    cloud.run(cloud.core.addresses.release(cloud.caller, floating.id))
+    with monkeypatch.context() as broken:
+        broken.setattr(StoredAssignments, "report", unheard)
+        cloud.advance(200)
+    cloud.advance(60)
+    assert cloud.row(id).ended_at is None
+    cloud.advance(OVERDUE + 60)
+    assert cloud.row(id).ended_at is not None
+    assert not cloud.run(cloud.database.read(addresses.of_ids, [floating.id]))
+    assert not cloud.run(cloud.database.read(ports.of_ids, [port.id]))
+
+
+async def unheard(self: StoredAssignments, report: Report) -> None:
+    """In place of applying it."""
 
 
 def alive(cloud: MemoryCloud) -> dict[str, bool]:
@@ -222,6 +251,19 @@ def test_a_launch_waits_while_the_cloud_hears_no_host(cloud: MemoryCloud) -> Non
     cloud.advance(2 * GONE)
     assert cloud.row(id).fault is None and not cloud.row(id).host
     cloud.build("conductor")
+    cloud.until(lambda: steady(cloud, id) is Steady.ACTIVE)
+
+
+def test_a_launch_survives_that_everything_was_off_for_long(cloud: MemoryCloud) -> None:
+    """When all begins again no host could be heard yet."""
+    names = list(cloud.daemons)
+    for name in names:
+        cloud.kill(name)
+    id = launched(cloud)
+    cloud.advance(LATELY + GONE)
+    for name in ("scheduler", *names):
+        cloud.build(name)
+        cloud.advance(1)
     cloud.until(lambda: steady(cloud, id) is Steady.ACTIVE)
 
 

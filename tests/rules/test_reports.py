@@ -90,6 +90,13 @@ def test_what_ended_without_its_hosts_word_is_freed_when_the_host_confirms() -> 
     assert not apply(first.instance, report(GuestState.ABSENT, 2)).gone
 
 
+def test_what_was_given_back_once_stays_so_whatever_is_seen_of_the_guest() -> None:
+    ended = an_instance(desired=InstanceDesired.DELETED, generation=2, ended_at=400.0,
+                        observed=ObservedInstance(state=GuestState.ABSENT, generation=2))
+    for state in (GuestState.UNKNOWN, GuestState.STOPPED, GuestState.ABSENT):
+        assert apply(ended, report(state, 2)) == Applied(instance=ended)
+
+
 def test_what_never_was_there_is_freed_too_when_a_lost_host_confirms() -> None:
     lost = an_instance(desired=InstanceDesired.DELETED, generation=2, ended_at=400.0,
                        observed=ObservedInstance(state=GuestState.ABSENT, generation=1))

@@ -336,6 +336,28 @@ def test_absence_is_no_order(bench: Bench) -> None:
     assert bench.worker.unknown == (A,)
 
 
+def test_another_incarnation_is_told_what_the_first_was_told(bench: Bench) -> None:
+    bench.launch()
+    bench.cloud.incarnation = "restored"
+    bench.launch()
+    bench.run(60)
+    assert bench.seen() == (GuestState.RUNNING, True)
+
+
+def test_a_disk_that_is_gone_is_not_made_anew_from_the_image(bench: Bench) -> None:
+    """A host that was installed anew, or whose disks are not mounted, must not pass an empty guest off as the old."""
+    bench.launch()
+    bench.die()
+    bench.world.drop(A)
+    bench.change(A, launched_at=1.0, observed=ObservedInstance(state=GuestState.RUNNING, generation=1))
+    bench.start()
+    bench.run(60)
+    assert bench.world.look(A).state is GuestState.ABSENT
+    fault = bench.cloud.reports[-1].instances[0].fault
+    assert fault is not None and fault.code is FaultCode.HYPERVISOR
+    assert "disk is not on its host" in fault.message
+
+
 def test_the_cloud_is_away_for_a_while(bench: Bench) -> None:
     bench.cloud.assign("h1", InstanceAssignment(instance=instance(A, "h1")))
     bench.cloud.failures = [errors.CallTimedOut("No answer.")] * 5
