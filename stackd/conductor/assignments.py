@@ -38,7 +38,7 @@ class StoredAssignments:
         plausible_request(request)
         self.fetched.add((request.host, request.worker))
         if request.held:
-            await self._database.write(assigned.deleted_but_held, request)
+            await self._database.write(assigned.wrongly_held, request)
         return await self._fetches.ask(request)
 
     async def report(self, report: Report) -> None:

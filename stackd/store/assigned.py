@@ -8,8 +8,9 @@ from sqlalchemy import bindparam, or_, select
 
 from stackd.model import kinds
 from stackd.model.assignments import Assignments, FetchRequest, InstanceAssignment, Version
+from stackd.model.hosts import COMPUTE
 from stackd.model.instances import Instance
-from stackd.store import instances, networks, ports, stamps, wirings
+from stackd.store import addresses, instances, networks, ports, stamps, wirings
 from stackd.store.chunks import gathered
 from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments
@@ -126,8 +127,16 @@ def strangers(tx: Transaction, request: FetchRequest) -> tuple[dict[str, int], t
     return moved, tuple(sorted(set(request.held) - set(found)))
 
 
-def deleted_but_held(tx: Transaction, request: FetchRequest) -> None:
-    """Guests of this host whose rows say DELETED and were forgotten: it is told of them once more."""
-    found: Iterable[Instance] = instances.of_ids(tx, request.held or ()).values()
-    gone = [instance.id for instance in found if instance.host == request.host and instance.ended_at is not None]
-    tx.stamp(request.host, kinds.INSTANCE, gone)
+def wrongly_held(tx: Transaction, request: FetchRequest) -> None:
+    """What this worker holds and should not by its row, but was not told of, or has forgotten: it is told once more.
+
+    Guests whose rows say DELETED; ports and floating addresses that are another host's, as after a restored backup.
+    """
+    host, held = request.host, request.held or ()
+    if request.worker == COMPUTE:
+        found: Iterable[Instance] = instances.of_ids(tx, held).values()
+        tx.stamp(host, kinds.INSTANCE, [one.id for one in found if one.host == host and one.ended_at is not None])
+    else:
+        tx.stamp(host, kinds.PORT, [one.id for one in ports.of_ids(tx, held) if one.host != host])
+        tx.stamp(host, kinds.FLOATING_IP, [
+            one.id for one in addresses.of_ids(tx, held) if host not in (one.host, one.holder)])

@@ -93,8 +93,9 @@ class NetworkWorker(HostWorker):
                       physical_networks=self._physical_networks)
 
     async def held(self) -> tuple[str, ...]:
-        """Every port wired on the host."""
-        return tuple((await self.driver.observe()).ports)
+        """Every port wired on the host, and every floating address it answers for."""
+        observed = await self.driver.observe()
+        return (*observed.ports, *observed.floating_ips)
 
     # --- what is assigned ---
 

@@ -1,14 +1,15 @@
 """Floating addresses: allocated, led to ports, and handed from host to host without two ever answering."""
 
 import pytest
+from attrs import evolve
 
 from stackd import errors
 from stackd.model import kinds
 from stackd.model.addresses import FloatingIP
-from stackd.model.assignments import FloatingReport
+from stackd.model.assignments import FetchRequest, FloatingReport, Version
 from stackd.model.ids import new_id
 from stackd.model.networks import WiringState
-from stackd.store import addresses, ports, wirings
+from stackd.store import addresses, assigned, ports, wirings
 from stackd.testing.projects import Cloud
 
 
@@ -165,3 +166,18 @@ def test_the_end_of_an_instance_frees_its_address(cloud, project, floating):
     left = cloud.read(addresses.get, floating.id)
     assert (left.port_id, left.fixed_ip, left.host, left.instance_id) == ("", "", "", "")
     assert told(cloud, "h1", floating) is None
+
+
+def test_who_answers_and_should_not_is_told_to_withdraw(cloud, project, floating):
+    """After a restored backup a host may have what went to it later; what nobody knows it keeps."""
+    port = cloud.instance_port(project, "h1")
+    lead(cloud, floating, port)
+    fetch = FetchRequest(host="h2", worker="network", session=1, known=Version(incarnation="now"),
+                         held=(floating.id, port.id, new_id()))
+    cloud.write(assigned.wrongly_held, fetch)
+    answer = cloud.read(assigned.fetch, fetch, "now")
+    assert [(one.id, one.wiring) for one in (*answer.floating_ips, *answer.ports)] == [
+        (floating.id, None), (port.id, None)]
+    assert told(cloud, "h1", floating) is not None
+    cloud.write(assigned.wrongly_held, evolve(fetch, host="h1"))
+    assert cloud.read(assigned.fetch, evolve(fetch, host="h1"), "now").ports[0].wiring is not None

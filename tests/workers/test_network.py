@@ -202,7 +202,7 @@ def test_a_new_worker_over_the_same_host_changes_nothing(bench: Bench) -> None:
     bench.start()
     bench.run(1)
     assert bench.driver.applied == []
-    assert bench.cloud.fetches[-1].held == ("p1",)
+    assert bench.cloud.fetches[-1].held == ("p1", "f1")
 
 
 def test_ports_nobody_assigned_keep_what_they_stand_on(bench: Bench) -> None:
