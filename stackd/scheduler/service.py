@@ -172,14 +172,14 @@ class SchedulerService(Service):
             self._hosts = await self._database.read(self._listing.read, self._settings.host_gone)
             self._read_at = self._clock.seconds()
 
-    async def _place(self, groups: Sequence[Sequence[Pending]], more: bool) -> bool:
+    async def _place(self, groups: Sequence["_Group"], more: bool) -> bool:
         """Choose and claim, a batch at a time; whether any was placed, by us or by others.
 
         Who comes upon what others are placing goes on somewhere else, where there is ``more``.
         """
         moved = False
         rankings: dict[PlacementRequest, Ranking] = {}
-        lost: list[tuple[Pending, str]] = []
+        lost: dict[str, tuple[Pending, str]] = {}
         for batch in _batches(groups, self._settings.batch):
             choices = [choice for group in batch for choice in self._choose(group, rankings, lost)]
             claimed = await self._claim(choices)
@@ -187,19 +187,23 @@ class SchedulerService(Service):
             if more and len(claimed.overtaken) > len(choices) // 2:
                 self._start = self._anywhere()
                 break
-        await self._fail(lost)
+        await self._fail(list(lost.values()))
         return moved
 
-    def _choose(self, group: Sequence[Pending], rankings: dict[PlacementRequest, Ranking],
-                lost: list[tuple[Pending, str]]) -> list[Choice]:
-        """Hosts for all of a group; or none, and why, in ``lost``."""
+    def _choose(self, group: "_Group", rankings: dict[PlacementRequest, Ranking],
+                lost: dict[str, tuple[Pending, str]]) -> list[Choice]:
+        """Hosts for all of a group; or none, and why, in ``lost``: its extras are lost with it."""
+        if group.members[0].id in lost:
+            return []
         before: dict[str, Host] = {}
         choices = []
-        for one in group:
+        for one in group.members:
             chosen = self._choose_one(one, rankings)
             if isinstance(chosen, str):
                 self._hosts.update(before)
-                lost.extend((each, chosen) for each in group)
+                if before:
+                    del rankings[_shape(one.request)]  # it was made when the others of the group had their room
+                lost.update((each.id, (each, chosen)) for each in (*group.members, *group.extras))
                 return []
             host = self._hosts[chosen.host]
             before.setdefault(chosen.host, host)
@@ -209,8 +213,7 @@ class SchedulerService(Service):
 
     def _choose_one(self, one: Pending, rankings: dict[PlacementRequest, Ranking]) -> Choice | str:
         """The best host that still has room by what is in memory, or why there is none."""
-        key = evolve(one.request, image_properties=_Frozen(one.request.image_properties),
-                     extra_specs=_Frozen(one.request.extra_specs))
+        key = _shape(one.request)
         for fresh in (False, True):
             if key not in rankings or (fresh and rankings[key].hosts):
                 rankings[key] = self._rank(one.request)
@@ -256,6 +259,12 @@ class _Frozen(dict[str, str]):
         return hash(frozenset(self.items()))
 
 
+def _shape(request: PlacementRequest) -> PlacementRequest:
+    """The request as a key."""
+    return evolve(request, image_properties=_Frozen(request.image_properties),
+                  extra_specs=_Frozen(request.extra_specs))
+
+
 def _rotate(rankings: dict[PlacementRequest, Ranking], key: PlacementRequest) -> None:
     """The host just chosen goes to the end: the next of this shape takes another."""
     ranked = rankings[key].hosts
@@ -274,20 +283,34 @@ def _used(request: PlacementRequest, host: Host) -> Host:
                   used_disk_gib=host.used_disk_gib + request.disk_gib, instances=host.instances + 1)
 
 
-def _together(waiting: Sequence[Pending]) -> list[list[Pending]]:
-    """Groups to be placed at once or not at all: the first ``together`` of a reservation, others alone."""
-    groups: dict[tuple[str, int], list[Pending]] = {}
+@frozen
+class _Group:
+    """Instances to be placed at once or not at all; ``extras`` are in groups of their own, but none without these."""
+
+    members: Sequence[Pending]
+    extras: Sequence[Pending] = ()
+
+
+def _together(waiting: Sequence[Pending]) -> list[_Group]:
+    """Groups in the order they are placed in: of each reservation its minimum, then every other instance alone."""
+    reservations: dict[str, list[Pending]] = {}
     for one in waiting:
-        key = -1 if one.launch_index < one.together else one.launch_index
-        groups.setdefault((one.reservation_id, key), []).append(one)
-    return list(groups.values())
+        reservations.setdefault(one.reservation_id, []).append(one)
+    groups = []
+    for several in reservations.values():
+        minimum = [one for one in several if not one.extra]
+        extras = [one for one in several if one.extra]
+        if minimum:
+            groups.append(_Group(minimum, extras))
+        groups.extend(_Group([one]) for one in extras)
+    return groups
 
 
-def _batches(groups: Iterable[Sequence[Pending]], size: int) -> Iterable[list[Sequence[Pending]]]:
+def _batches(groups: Iterable[_Group], size: int) -> Iterable[list[_Group]]:
     """Groups gathered into batches of about ``size`` instances; a group is never split."""
-    batch: list[Sequence[Pending]] = []
+    batch: list[_Group] = []
     for group in groups:
-        if batch and sum(map(len, batch)) + len(group) > size:
+        if batch and sum(len(one.members) for one in batch) + len(group.members) > size:
             yield batch
             batch = []
         batch.append(group)

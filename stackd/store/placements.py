@@ -4,7 +4,7 @@ A claim is one transaction for many rows: the instances are locked in order of i
 then everything is checked again. Losing a race is an ordinary outcome, told per reservation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from attrs import evolve, frozen
@@ -40,6 +40,11 @@ class Pending:
     waited: float
     """Seconds by the database's clock, when it was read."""
     request: PlacementRequest
+
+    @property
+    def extra(self) -> bool:
+        """Whether it is beyond what goes together: it goes alone, but never before these."""
+        return self.launch_index >= self.together
 
 
 @frozen(kw_only=True)
@@ -95,29 +100,47 @@ def claim(tx: Transaction, choices: Sequence[Choice], host_gone: float) -> Claim
     """Give instances their hosts.
 
     A choice whose instance changed, or whose host no longer fits, is enabled or is alive, loses; with it the others
-    of its reservation that must go together.
+    of its reservation that must go together, and every extra as long as one of these has no host.
     """
     found = instances.unlocked(tx, [choice.pending.id for choice in choices])
     wanted = {choice.pending.id for choice in choices
               if choice.pending.id in found and _still_wanted(found[choice.pending.id], choice)}
     room = hosts.locked(tx, [choice.host for choice in choices if choice.pending.id in wanted], host_gone)
     won: list[tuple[Instance, Host]] = []
-    for group in _groups(choices):
-        placed = _place_group(group, found, room)
-        won.extend(placed)
+    for group in _minimums(choices):
+        won.extend(_place_group(group, found, room))
+    extras = [choice for choice in choices if choice.pending.extra]
+    held_back = _without_minimum(tx, extras, {instance.id for instance, _ in won})
+    for choice in extras:
+        if choice.pending.reservation_id not in held_back:
+            won.extend(_place_group([choice], found, room))
     _write(tx, won)
     return Claimed(frozenset(instance.id for instance, _ in won),
                    frozenset(choice.pending.id for choice in choices) - wanted)
 
 
-def _groups(choices: Sequence[Choice]) -> list[list[Choice]]:
-    """Choices that win or lose together: the first ``together`` of a reservation, every other one alone."""
-    groups: dict[tuple[str, int], list[Choice]] = {}
+def _minimums(choices: Sequence[Choice]) -> list[list[Choice]]:
+    """Choices that win or lose together: the first ``together`` of each reservation."""
+    groups: dict[str, list[Choice]] = {}
     for choice in choices:
-        one = choice.pending
-        together = one.launch_index < one.together
-        groups.setdefault((one.reservation_id, -1 if together else one.launch_index), []).append(choice)
+        if not choice.pending.extra:
+            groups.setdefault(choice.pending.reservation_id, []).append(choice)
     return list(groups.values())
+
+
+def _without_minimum(tx: Transaction, extras: Sequence[Choice], won: Set[str]) -> frozenset[str]:
+    """Reservations of these extras whose minimum still waits, apart from what has just ``won``.
+
+    The rows are asked, for another batch or another scheduler may have the minimum.
+    """
+    if not extras:
+        return frozenset()
+    first = max(choice.pending.together for choice in extras)
+    waiting = tx.execute(select(table.c.id, table.c.reservation_id).where(
+        table.c.unplaced.is_(True), table.c.reservation_id.in_({one.pending.reservation_id for one in extras}),
+        table.c.launch_index < first,  # says nothing new, but keeps the look into the index short
+        table.c.launch_index < table.c.min_count))
+    return frozenset(row.reservation_id for row in waiting if row.id not in won)
 
 
 def _place_group(group: list[Choice], found: Mapping[str, Instance],

@@ -43,19 +43,38 @@ async def test_hosts_are_never_over_committed(database: Database) -> None:
     crowd = Crowd(database)
     await crowd.settle(count=4, room=10)
     await in_turns(lambda number: crowd.launch(max_count=6), 10)
+    # The rest of a reservation is nobody's before its first one has a host.
+    first = await crowd.claim([one for one in await crowd.pending() if not one.extra], crowd.hosts[:2])
     pending = await crowd.pending()
-    won, failed = await together(crowd.claim(pending[start::6], crowd.hosts[:2]) for start in range(6))
+    won, failed = await together(crowd.claim(pending[start::5], crowd.hosts[:2]) for start in range(5))
     more, lost = await together(crowd.claim(pending[::step], crowd.hosts[1::step]) for step in (-1, 1, -2, 2) * 2)
     # What one scheduler has the others leave alone, also where it loses then: they look again.
     more.append(await crowd.claim(await crowd.pending(), crowd.hosts[2:]))
     assert kinds_of(failed + lost) == set()
-    ids = [id for each in won + more for id in each]
+    ids = [id for each in [first, *won, *more] for id in each]
     assert len(ids) == len(set(ids))
     present = await database.read(hosts.listed, HOST_GONE)
     assert {host.name: host.instances for host in present if host.instances} == await database.read(placed_on)
     assert all(host.used_memory_mib == FLAVOR.memory_mib * host.instances <= host.memory_mib for host in present)
     assert sum(host.instances for host in present) == len(ids)
-    assert sum(map(len, won)) == 20
+    assert len(first) + sum(map(len, won)) == 20
+
+
+@ensureDeferred
+async def test_no_extra_has_a_host_before_its_minimum(database: Database) -> None:
+    """Schedulers that have the extras of launches, and others that have what must go together, and too little room."""
+    crowd = Crowd(database)
+    await crowd.settle(count=2, room=10)
+    await in_turns(lambda number: crowd.launch(min_count=3, max_count=6), 10)
+    pending = await crowd.pending()
+    _, failed = await together(crowd.claim([one for one in pending if one.extra is extra][::step])
+                               for step in (1, -1) * 3 for extra in (True, False))
+    await crowd.claim(await crowd.pending())
+    assert kinds_of(failed) == set()
+    waiting = {one.reservation_id for one in await crowd.pending() if not one.extra}
+    placed = {one.reservation_id for one in pending} - waiting
+    assert placed and waiting
+    assert set(await database.read(reservations_placed)) == placed
 
 
 @ensureDeferred
@@ -214,6 +233,11 @@ async def test_reports_of_instances_and_of_their_ports_never_wait_for_each_other
     raced = {figure.labels["reason"]: figure.value for figure in database.figures()
              if figure.name == "database_retries"}
     assert raced == {}
+
+
+def reservations_placed(tx: Transaction) -> set[str]:
+    """Those of which any instance has a host."""
+    return set(tx.execute(select(table.c.reservation_id).where(table.c.host != "")).scalars())
 
 
 def placed_on(tx: Transaction) -> dict[str, int]:

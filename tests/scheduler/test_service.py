@@ -2,10 +2,12 @@
 
 from collections import Counter
 
+import pytest
+
 from stackd.drivers.hypervisors.fake import FakeOptions
 from stackd.model.faults import Steady
 from stackd.model.hosts import HostCapacity
-from stackd.model.instances import InstanceQuery, LaunchRequest
+from stackd.model.instances import InstanceQuery, LaunchRequest, OnLaunchFault
 from stackd.model.paging import PageRequest
 from stackd.scheduler.service import SchedulerSettings
 from stackd.testing.cloud import MemoryCloud
@@ -45,6 +47,36 @@ def test_a_reservation_that_must_go_together_waits_as_a_whole() -> None:
     assert spread(cloud) == Counter({"host-1": 4, "host-2": 4})
 
 
+@pytest.mark.parametrize("settings", [SchedulerSettings(), SchedulerSettings(batch=1), SchedulerSettings(batch=2)])
+@pytest.mark.parametrize("room, placed", [(1, 0), (2, 2), (3, 3)])
+def test_fewer_than_the_minimum_launches_none(room: int, placed: int, settings: SchedulerSettings) -> None:
+    capacity = HostCapacity(vcpus=room, memory_mib=1 << 20, disk_gib=1000)
+    cloud = MemoryCloud(hosts=1, options=FakeOptions(capacity=capacity), scheduler_settings=settings).start()
+    launched = [cloud.row(id) for id in launch(cloud, 3, at_least=2)]
+    cloud.advance(50)
+    assert spread(cloud)["host-1"] == placed
+    cloud.advance(30)
+    rows = [cloud.row(one.id) for one in launched]
+    assert [one.phase.steady for one in rows if one.phase] == [Steady.ACTIVE] * placed + [Steady.ERROR] * (3 - placed)
+    assert len({one.fault.message for one in rows if one.fault}) == (placed < 3)
+
+
+def test_extras_end_with_their_minimum() -> None:
+    """Also those that come in a batch of their own; and what is freed then is not given to any of them."""
+    cloud = MemoryCloud(hosts=1, options=FOUR, scheduler_settings=SchedulerSettings(batch=2)).start()
+    first = launch(cloud, 3)
+    cloud.advance(3)
+    made = cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
+        image_id=cloud.image.id, flavor_id="t2.nano", name="web", min_count=2, max_count=6,
+        on_launch_fault=OnLaunchFault.TERMINATE)))
+    cloud.advance(80)
+    cloud.run(cloud.core.instances.terminate(cloud.caller, first))
+    cloud.advance(10)
+    rows = [cloud.row(view.instance.id) for view in made.instances]
+    assert [one.phase.steady for one in rows if one.phase] == [Steady.DELETED] * 6
+    assert spread(cloud) == Counter()
+
+
 def test_what_does_not_fit_does_not_hold_up_what_does() -> None:
     cloud = MemoryCloud(hosts=1, options=FOUR).start()
     big = cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
@@ -53,6 +85,16 @@ def test_what_does_not_fit_does_not_hold_up_what_does() -> None:
     cloud.advance(5)
     assert cloud.row(small).host == "host-1"
     assert cloud.row(big.instances[0].instance.id).host == ""
+
+
+def test_a_reservation_that_waits_does_not_hold_up_what_fits() -> None:
+    cloud = MemoryCloud(hosts=1, options=FOUR).start()
+    whole = launch(cloud, 5, at_least=5)
+    cloud.advance(1)
+    alone = launch(cloud, 1)[0]
+    cloud.advance(10)
+    assert cloud.row(alone).host == "host-1"
+    assert {cloud.row(id).host for id in whole} == {""}
 
 
 def test_a_small_sample_is_widened_when_nothing_in_it_fits() -> None:

@@ -121,6 +121,21 @@ def test_what_is_beyond_the_minimum_goes_alone(cloud: Cloud) -> None:
     assert len(claim(cloud, *((one, "host-1") for one in many))) == 4
 
 
+def test_an_extra_loses_with_its_minimum(cloud: Cloud) -> None:
+    *minimum, extra = launched(cloud, count=6, together=5)
+    other, = launched(cloud)
+    assert claim(cloud, (extra, "host-1"), *((one, "host-1") for one in minimum), (other, "host-1")) == {other.id}
+    assert claim(cloud, (extra, "host-1"), *((one, "host-2") for one in minimum[:4]), (minimum[4], "host-1")) == \
+        {extra.id, *(one.id for one in minimum)}
+
+
+def test_an_extra_waits_for_a_minimum_that_others_have(cloud: Cloud) -> None:
+    one, two, extra, more = launched(cloud, count=4, together=2)
+    assert claim(cloud, (extra, "host-1")) == frozenset()
+    assert claim(cloud, (one, "host-1"), (two, "host-1"), (extra, "host-1")) == {one.id, two.id, extra.id}
+    assert claim(cloud, (more, "host-1")) == {more.id}
+
+
 def test_a_terminated_instance_is_not_placed(cloud: Cloud) -> None:
     one, = launched(cloud)
 
