@@ -18,7 +18,7 @@ from stackd.model import wire
 from stackd.model.assignments import FetchRequest, Hello, Report
 from stackd.model.figures import Figure
 from stackd.rules.ownership import CONDUCTOR
-from stackd.store import groups, hosts, reported
+from stackd.store import fencing, groups, hosts, reported
 from stackd.store.database import Database
 from stackd.store.stamps import MOMENT
 
@@ -62,8 +62,9 @@ class ConductorService(Service):
                  members_interval: float = MOMENT, lost_interval: float = 5.0, tidy_interval: float = 60.0) -> None:
         """``keep_ended`` is how many seconds ended instances stay visible to EC2.
 
-        After ``host_gone`` silent seconds of a host the instances deleted on it end without its word. Hosts are told of
-        members of groups that come and go once each ``members_interval``.
+        After ``host_gone`` silent seconds of a host the instances deleted on it end without its word; what they held is
+        given back too if the host was removed. Hosts are told of members of groups that come and go once each
+        ``members_interval``.
         """
         self._database = database
         self._bus = bus
@@ -130,6 +131,7 @@ class ConductorService(Service):
 
     async def _end_on_lost_hosts(self) -> None:
         await self._database.write(reported.end_on_lost_hosts, self._host_gone)
+        await self._database.write(fencing.fence, self._host_gone)
         await self._database.write(groups.tell_members)  # the wake may have been lost
 
     async def _tidy(self) -> None:

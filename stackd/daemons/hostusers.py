@@ -11,7 +11,7 @@ from stackd.core.cloud import Cloud
 from stackd.core.identity import Identity
 from stackd.interfaces.clock import Clock
 from stackd.model.callers import ADMIN, IMAGE_READER, Caller
-from stackd.model.hosts import WORKERS
+from stackd.model.hosts import REMOVAL_REFUSED, REMOVED, WORKERS
 from stackd.model.identities import Project, User
 from stackd.model.paging import PageRequest
 from stackd.rules.admitting import user_of_host
@@ -19,7 +19,6 @@ from stackd.rules.admitting import user_of_host
 Body = dict[str, Any]
 PROJECT = "service"
 """The project that services act in; nothing else is in it."""
-REMOVED = "removed by the operator"
 OPERATOR = Caller(user_id="operator", user_name="operator", project_id="", project_name="",
                   roles=frozenset({ADMIN}), request_id="operator")
 
@@ -48,21 +47,26 @@ class HostUsers:
             roles[IMAGE_READER] = (await self._identity.roles.create(OPERATOR, IMAGE_READER)).id
         await self._identity.roles.grant(OPERATOR, user.id, project.id, roles[IMAGE_READER])
         for host in await self._core.hosts.list(OPERATOR):
-            if host.name == body["name"] and host.disabled_reason == REMOVED:
+            if host.name == body["name"] and host.disabled_reason in (REMOVED, REMOVAL_REFUSED):
                 await self._core.hosts.enable(OPERATOR, host.name, True)
         return {"user": name, "project": project.name}
 
     async def remove(self, body: Body) -> Any:
-        """End the host's user, and place nothing on it any more; raises ``InUse`` for one with instances."""
+        """End the host's user, and place nothing on it any more; raises ``InUse`` for one with instances.
+
+        With ``force`` it is declared dead: what it was to remove is taken for gone as soon as it is silent.
+        """
         name = user_of_host(body["name"])
         known = {host.name: host for host in await self._core.hosts.list(OPERATOR)}
         host = known.get(body["name"])
         if host is not None:
-            await self._core.hosts.enable(OPERATOR, host.name, False, REMOVED)
-            if host.instances and not body.get("force"):
+            refused = host.instances and not body.get("force")
+            if host.enabled or not refused:
+                await self._core.hosts.enable(OPERATOR, host.name, False, REMOVAL_REFUSED if refused else REMOVED)
+            if refused:
                 of = "an instance" if host.instances == 1 else f"{host.instances} instances"
                 raise errors.InUse("host", host.name, of, remedy=(
-                    "It gets no more of them. End those it has first, or say --force when it never comes back."))
+                    "It gets no more of them. End those it has first, or say --force once it is off for good."))
         await self._forget(name)
         return f"The host {body['name']} is removed."
 

@@ -6,6 +6,10 @@ COMPUTE = "compute"
 NETWORK = "network"
 WORKERS = (COMPUTE, NETWORK)
 """The workers each host has."""
+REMOVED = "removed by the operator"
+"""Why a host is disabled that was declared dead: what it was to remove is taken for gone while it is silent."""
+REMOVAL_REFUSED = "to be removed by the operator"
+"""Why a host is disabled that was not removed yet, for instances are on it."""
 
 
 @frozen(kw_only=True)
