@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import directlyProvides, implementer, providedBy
 
 from stackd.bus.amqp.bus import AmqpBus
+from stackd.bus.amqp.metering import Meter
 from stackd.bus.amqp.settings import AmqpSettings
 from stackd.bus.amqp.topology import Names
 from stackd.bus.disturbance import Disturbance
@@ -24,7 +25,6 @@ from stackd.bus.memory import MemoryBus
 from stackd.interfaces.bus import Body, IEndpoint, IMessageBus, ISubscription
 from stackd.interfaces.clock import Clock
 from stackd.testing.disturbed import DisturbedBus
-from stackd.testing.metering import Meter
 from stackd.testing.saboteur import Life
 
 VARIABLE = "STACKD_TEST_BROKER"

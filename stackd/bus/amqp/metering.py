@@ -1,7 +1,7 @@
 """What is under way over AMQP: messages are counted where they leave and where they arrive, for tests on a Clock.
 
 All connections of a test are in its process, so that it can know that a message left and did not come yet. Each
-channel made while a :class:`Meter` is :meth:`on <Meter.on>` tells it; ``brokered`` asks.
+channel made while a :class:`Meter` is :meth:`on <Meter.on>` tells it; ``stackd/testing/brokered.py`` asks.
 """
 
 from collections import Counter
