@@ -63,6 +63,7 @@ class SchedulerService(Service):
         self._listing = hosts.Listing()
         self._hosts: dict[str, Host] = {}
         self._read_at = float("-inf")
+        self._began_at = 0.0
         self._again = False
         self._busy = False
         self._idle: list[defer.Deferred[None]] = []
@@ -85,6 +86,7 @@ class SchedulerService(Service):
     def startService(self) -> None:
         """Serve wakes and look at once."""
         super().startService()  # type: ignore[no-untyped-call]
+        self._began_at = self._clock.seconds()
         defer.ensureDeferred(self._serve())
         self.woken({})
 
@@ -243,8 +245,13 @@ class SchedulerService(Service):
 
     async def _fail(self, lost: Sequence[tuple[Pending, str]]) -> None:
         late = [(one, why) for one, why in lost if one.waited >= self._settings.deadline]
-        if late and not deaf(self._hosts.values(), self._listing.read_at):
+        if late and not deaf(self._hosts.values(), self._listing.read_at) and not self._just_began():
             self._failed += len(await self._database.write(placements.fail, late))
+
+    def _just_began(self) -> bool:
+        """Whether no host could be heard yet: after a long outage all of them look gone."""
+        return (self._clock.seconds() - self._began_at < self._settings.host_gone
+                and not any(host.alive for host in self._hosts.values()))
 
 
 def _behind(reservation_id: str) -> str:
