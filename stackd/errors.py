@@ -289,6 +289,12 @@ class TokenReused(Conflict):
     remedy = "Use a new client token for a different request."
 
 
+class TokenSpent(Conflict):
+    """A client token whose instances have ended, so long ago that nothing is known of them."""
+
+    remedy = "Use a new client token to launch again."
+
+
 class ConcurrentUpdate(Conflict):
     """Others changed the resource again and again while the request was tried."""
 

@@ -105,8 +105,10 @@ def _earlier(tx: Transaction, caller: Caller, request: LaunchRequest) -> Reserva
     request_hash, reservation_id = known
     if request_hash != request.request_hash:
         raise errors.TokenReused("This client token was used before with other parameters.")
-    return Reservation(id=reservation_id, project_id=caller.project_id,
-                       instances=instances.of_reservation(tx, reservation_id))
+    launched = instances.of_reservation(tx, reservation_id)
+    if not launched:  # tokens are kept for longer than what ended
+        raise errors.TokenSpent("The instances launched with this client token were terminated.")
+    return Reservation(id=reservation_id, project_id=caller.project_id, instances=launched)
 
 
 def _granted(tx: Transaction, caller: Caller, request: LaunchRequest, flavor: Flavor, limits: QuotaSet) -> int:

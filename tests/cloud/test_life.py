@@ -236,6 +236,18 @@ def test_the_same_client_token_launches_once(cloud: MemoryCloud) -> None:
         launch(cloud, client_token="t", request_hash="other")
 
 
+def test_a_client_token_whose_instances_are_purged_is_spent(cloud: MemoryCloud) -> None:
+    id = running(cloud, client_token="t", request_hash="h")
+    cloud.run(cloud.core.instances.terminate(cloud.caller, [id]))
+    reach(cloud, id, Steady.DELETED)
+    assert [one.id for one in launch(cloud, client_token="t", request_hash="h")] == [id]
+    cloud.advance(4000)
+    with pytest.raises(errors.TokenSpent, match="new client token"):
+        launch(cloud, client_token="t", request_hash="h")
+    with pytest.raises(errors.TokenReused):
+        launch(cloud, client_token="t", request_hash="other")
+
+
 def test_a_dry_run_changes_nothing(cloud: MemoryCloud) -> None:
     with pytest.raises(errors.DryRunSucceeded):
         launch(cloud, dry_run=True)

@@ -43,6 +43,7 @@ TABLE: dict[type[errors.StackdError], tuple[int, str]] = {
     errors.AddressInUse: (400, "InvalidIPAddress.InUse"),
     errors.NoMoreAddresses: (400, "InsufficientAddressCapacity"),
     errors.TokenReused: (400, "IdempotentParameterMismatch"),
+    errors.TokenSpent: (400, "IdempotentInstanceTerminated"),
     errors.ConcurrentUpdate: (503, "RequestLimitExceeded"),
     errors.QuotaExceeded: (400, "ResourceLimitExceeded"),
     errors.NoCapacity: (500, "InsufficientInstanceCapacity"),

@@ -43,6 +43,7 @@ TABLE: dict[type[errors.StackdError], tuple[int, str]] = {
     errors.AddressInUse: (409, "conflictingRequest"),
     errors.NoMoreAddresses: (409, "conflictingRequest"),
     errors.TokenReused: (409, "conflictingRequest"),
+    errors.TokenSpent: (409, "conflictingRequest"),
     errors.ConcurrentUpdate: (409, "conflictingRequest"),
     errors.QuotaExceeded: (403, "forbidden"),
     errors.NoCapacity: (500, "computeFault"),

@@ -66,6 +66,18 @@ def test_the_same_client_token_gives_the_same_reservation(bench, ec2):
     assert len(described(ec2)) == 1
 
 
+def test_a_client_token_whose_instance_is_forgotten_launches_nothing(bench, ec2):
+    """It is no success with no instances."""
+    ids = [one["InstanceId"] for one in launch(bench, ClientToken="t")]
+    ec2.terminate_instances(InstanceIds=ids)
+    bench.cloud.advance(4000)
+    assert described(ec2) == []
+    with pytest.raises(ClientError) as caught:
+        launch(bench, ClientToken="t")
+    assert code_of(caught) == "IdempotentInstanceTerminated"
+    assert launch(bench, ClientToken="another")
+
+
 def test_dry_runs_launch_nothing(bench, ec2):
     """412 when allowed, 403 for a reader."""
     with pytest.raises(ClientError) as caught:
