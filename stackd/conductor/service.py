@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -69,12 +70,15 @@ class ConductorService(Service):
         self._database = database
         self._bus = bus
         self._assignments = assignments
-        self._keep_ended = keep_ended
-        self._host_gone = host_gone
         self._clock = clock
-        self._loops = ((self._loop(self._assignments.keep_contacts), contact_interval),
-                       (self._loop(self._end_on_lost_hosts), lost_interval),
-                       (self._loop(self._tidy), tidy_interval))
+        # Each by itself: one that fails keeps no other from its work.
+        self._loops = tuple((self._loop(work), interval) for work, interval in (
+            (self._assignments.keep_contacts, contact_interval),
+            (partial(database.write, reported.end_on_lost_hosts, host_gone), lost_interval),
+            (partial(database.write, fencing.fence, host_gone), lost_interval),
+            (partial(database.write, groups.tell_members), lost_interval),  # the wake may have been lost
+            (partial(database.write, reported.purge, keep_ended), tidy_interval),
+            (self._recount, tidy_interval)))
         self._members = self._loop(self._tell_members)
         self._members_interval = members_interval
         self._members_noted = False
@@ -129,12 +133,6 @@ class ConductorService(Service):
         if not (told or self._members_noted) and self._members.running:
             self._members.stop()
 
-    async def _end_on_lost_hosts(self) -> None:
-        await self._database.write(reported.end_on_lost_hosts, self._host_gone)
-        await self._database.write(fencing.fence, self._host_gone)
-        await self._database.write(groups.tell_members)  # the wake may have been lost
-
-    async def _tidy(self) -> None:
-        await self._database.write(reported.purge, self._keep_ended)
+    async def _recount(self) -> None:
         for host in await self._database.write(hosts.recount):
             log.critical("what is claimed of {host} was not what its instances hold; it was counted anew", host=host)
