@@ -70,12 +70,15 @@ class RegistryService(Service):
         """Any number may serve; each question goes to one."""
         self._bus = bus
         self._endpoint = endpoint
-        self._subscribed: Deferred[ISubscription] | None = None
+        self._subscription: ISubscription | None = None
 
     def startService(self) -> None:
         """Begin to answer."""
         super().startService()  # type: ignore[no-untyped-call]
-        self._subscribed = ensureDeferred(self._bus.serve(REGISTRY, self._endpoint))
+        ensureDeferred(self._serve())
+
+    async def _serve(self) -> None:
+        self._subscription = await self._bus.serve(REGISTRY, self._endpoint)
 
     def stopService(self) -> "Deferred[None]":
         """Fires when the last answer is given."""
@@ -83,5 +86,6 @@ class RegistryService(Service):
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        if self._subscribed is not None:
-            await (await self._subscribed).stop()
+        # None while no broker was ever reached: that is not waited for.
+        if self._subscription is not None:
+            await self._subscription.stop()

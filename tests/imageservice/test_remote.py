@@ -221,3 +221,13 @@ def test_a_registry_that_is_silent_is_not_waited_for() -> None:
     assert not found
     clock.advance(0.2)
     assert isinstance(found[0], errors.Unavailable)
+
+
+def test_a_registry_that_never_reached_a_broker_can_be_stopped(cloud: ImageCloud) -> None:
+    class Unreached(MemoryBus):
+        async def serve(self, address: str, endpoint: Any) -> Any:
+            await Deferred()
+
+    service = RegistryService(Unreached(Clock()), RegistryEndpoint(cloud.registry, cloud.sharing, OneToken()))
+    service.startService()
+    assert service.stopService().called
