@@ -10,9 +10,9 @@ from stackd.core.networks import given, owner, seen
 from stackd.model import kinds
 from stackd.model.callers import ADMIN, MEMBER, READER, Caller
 from stackd.model.network_requests import NewPort, PortChange
-from stackd.model.networks import Port
+from stackd.model.networks import Network, Port
 from stackd.rules import policy
-from stackd.store import defaults, events, groups, quotas
+from stackd.store import defaults, events, groups, networks, quotas
 from stackd.store import ports as store
 from stackd.store.database import Database, Transaction
 
@@ -55,7 +55,7 @@ class Ports:
         return await self._database.write(_create, caller, requests)
 
     async def update(self, caller: Caller, id: str, change: PortChange) -> Port:
-        """Change a port; raises ``NotFound``, ``InUse``, ``ConflictingValues``."""
+        """Change a port; raises ``NotFound``, ``InUse``, ``ConflictingValues``, ``NotAllowed``."""
         policy.demand(caller, MEMBER, "update ports")
         _check_device(caller, change.device_id or "", change.device_owner or "")
         return await self._database.write(_update, caller, id, given(change))
@@ -103,11 +103,13 @@ def _create(tx: Transaction, caller: Caller, requests: tuple[NewPort, ...]) -> t
 
 def _ask(tx: Transaction, caller: Caller, request: NewPort) -> store.PortAsk:
     project_id = owner(caller, request.project_id)
-    if seen(tx, caller, request.network_id).external:
+    network = seen(tx, caller, request.network_id)
+    if network.external:
         raise errors.NotSupported("Ports cannot be made on an external network.",
                                   remedy="Make the port on another network and associate a floating IP with it.")
     group_ids = request.group_ids
     if not request.port_security:
+        _demand_trust(caller, network)
         if group_ids:
             raise errors.ConflictingValues("A port without port security cannot be in security groups.")
         group_ids = ()
@@ -120,12 +122,22 @@ def _ask(tx: Transaction, caller: Caller, request: NewPort) -> store.PortAsk:
         device_id=request.device_id, device_owner=request.device_owner, delete_on_termination=False)
 
 
+def _demand_trust(caller: Caller, network: Network) -> None:
+    # Without it a port takes the address of any neighbour, and with that the neighbour's metadata.
+    if not policy.may_see(caller, network.project_id):
+        raise errors.NotAllowed(
+            f"Policy does not allow {caller.user_name} to switch off port security on network {network.id} of another "
+            "project.", remedy="Ask the network's owner or an administrator, or use a network of your own.")
+
+
 def _update(tx: Transaction, caller: Caller, id: str, values: dict[str, Any]) -> Port:
     port = owned(tx, caller, id)
     group_ids = values.pop("group_ids", None)
     if of_instance(port) and {"device_id", "device_owner"} & values.keys():
         raise errors.InUse(kinds.PORT, id, f"instance {port.device_id}")
     secured = values.get("port_security", port.port_security)
+    if port.port_security and not secured:
+        _demand_trust(caller, networks.get(tx, port.network_id))
     have = [group.id for group in port.groups] if group_ids is None else group_ids
     if have and not secured:
         raise errors.ConflictingValues("A port without port security cannot be in security groups.",

@@ -4,11 +4,12 @@ import pytest
 
 from stackd import errors
 from stackd.core.groups import SecurityGroups
+from stackd.core.networks import Networks
 from stackd.core.ports import Ports
 from stackd.model import kinds
 from stackd.model.callers import ADMIN
 from stackd.model.ids import new_id
-from stackd.model.network_requests import NewPort, PortChange
+from stackd.model.network_requests import NetworkChange, NewPort, PortChange
 from stackd.model.quotas import QuotaSet
 from stackd.store import groups, quotas, wirings
 from stackd.testing.projects import Cloud, caller, finish
@@ -79,6 +80,23 @@ def test_without_port_security_there_are_no_groups(cloud, ports, project):
         finish(ports.update(caller(project), port.id, PortChange(group_ids=(group.id,))))
     with pytest.raises(errors.ConflictingValues):
         make(cloud, ports, project, port_security=False, group_ids=(group.id,))
+
+
+def test_port_security_is_switched_off_by_the_owner_of_the_network_or_an_admin(cloud, ports, project):
+    network_id = cloud.default_network(project).id
+    admin, guest = caller(project, ADMIN), caller(cloud.project("other"))
+    finish(Networks(cloud.database).update(admin, network_id, NetworkChange(shared=True)))
+    with pytest.raises(errors.NotAllowed):
+        finish(ports.create(guest, NewPort(network_id=network_id, port_security=False)))
+    port = finish(ports.create(guest, NewPort(network_id=network_id)))[0]
+    off, named = PortChange(group_ids=(), port_security=False), PortChange(name="x", port_security=False)
+    with pytest.raises(errors.NotAllowed):
+        finish(ports.update(guest, port.id, off))
+    assert finish(ports.get(guest, port.id)).port_security
+    finish(ports.update(admin, port.id, off))
+    assert finish(ports.update(guest, port.id, named)).name == "x", "nothing is switched off"
+    own = make(cloud, ports, project)
+    assert not finish(ports.update(caller(project), own.id, off)).port_security
 
 
 def test_new_groups_of_a_port_are_told_to_its_host_and_to_those_who_refer_to_them(cloud, ports, project):

@@ -81,6 +81,19 @@ async def test_changes_show_at_once(neutron):
 
 
 @ensureDeferred
+async def test_on_another_projects_network_port_security_stays_on(neutron):
+    network = await neutron.make("/networks", "network", "admin", name="lan", shared=True)
+    await neutron.make("/subnets", "subnet", "admin", network_id=network["id"], cidr="10.0.0.0/24")
+    refused = await neutron.ask("POST", "/ports", {"port": {"network_id": network["id"],
+                                                            "port_security_enabled": False}})
+    assert (refused.status, refused.body["NeutronError"]["type"]) == (403, "PolicyNotAuthorized")
+    port = await neutron.make("/ports", "port", network_id=network["id"], port_security_enabled=True)
+    off = {"port": {"security_groups": [], "port_security_enabled": False}}
+    assert (await neutron.ask("PUT", f"/ports/{port['id']}", off)).status == 403
+    assert (await neutron.ask("PUT", f"/ports/{port['id']}", off, "admin")).status == 200
+
+
+@ensureDeferred
 async def test_many_are_made_at_once_or_none(neutron):
     answer = await neutron.ask("POST", "/networks", {"networks": [{"name": "a"}, {"name": "b"}]})
     assert [network["name"] for network in answer.body["networks"]] == ["a", "b"]
