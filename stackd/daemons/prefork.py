@@ -118,7 +118,7 @@ class Worker(ProcessProtocol):
         return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
-        """Start the process."""
+        """Start the process; raises ``OSError`` where that cannot be."""
         self._began = self._reactor.seconds()
         files: dict[int, Any] = {0: "w", 1: 1, 2: 2}
         files |= {number: self._sockets[port].fileno() for port, number in self.post.sockets.items()}
@@ -133,10 +133,19 @@ class Worker(ProcessProtocol):
             return
         if self._reactor.seconds() - self._began >= LIVED_WELL:
             self._backoff.reset()
+        self._start_later(f"ended: {reason.getErrorMessage()}")
+
+    def _start_later(self, trouble: str) -> None:
         seconds = self._backoff.next()
-        log.error("Worker {number} ended and is started again in {seconds} s: {reason}", number=self.post.number,
-                  seconds=round(seconds, 2), reason=reason.getErrorMessage())
-        self._again = self._reactor.callLater(seconds, self.start)
+        log.error("Worker {number} is started again in {seconds} s; it {trouble}", number=self.post.number,
+                  seconds=round(seconds, 2), trouble=trouble)
+        self._again = self._reactor.callLater(seconds, self._start_again)
+
+    def _start_again(self) -> None:
+        try:
+            self.start()
+        except OSError as error:  # no memory, or too many processes or files: for now
+            self._start_later(f"cannot be started: {error}")
 
     async def stop(self) -> None:
         """Ask it to end and wait; not for ever."""

@@ -1,5 +1,6 @@
 """``stack-api`` with several workers, as a real process: what clients notice when workers die or all is stopped."""
 
+import errno
 import http.client
 import re
 import signal
@@ -12,8 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
-from stackd.daemons.prefork import Post, wanted
+from stackd.daemons.prefork import Post, Worker, wanted
 from stackd.testing.ports import free_base
 from stackd.testing.processes import wait_for
 
@@ -178,6 +182,43 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
     assert [api.finish(connection) for connection in under_way] == [400, 400]
     assert api.process.wait(PATIENCE) in (0, -signal.SIGTERM)
     assert "Traceback" not in api.log.read_text()
+
+
+class Crowded(Clock):
+    """A machine that starts a process, or refuses to, as it is told."""
+
+    pid = 7
+
+    def __init__(self, *allowed: bool) -> None:
+        """One for each start."""
+        super().__init__()
+        self.allowed = list(allowed)
+
+    def spawnProcess(self, *arguments: object, **named: object) -> "Crowded":
+        """As the reactor does; there is nothing behind it."""
+        if not self.allowed.pop(0):
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return self
+
+
+def worker_on(reactor: Crowded) -> Worker:
+    return Worker(reactor, Post(number=0, daemon="api", config=None, sockets={}, workers=1, monitor=""), {}, 1.0)
+
+
+def test_a_worker_that_cannot_be_started_again_now_is_started_later() -> None:
+    reactor = Crowded(True, False, False, True)
+    worker = worker_on(reactor)
+    worker.start()
+    worker.processEnded(Failure(ProcessTerminated(signal=9)))
+    reactor.pump([0.2, 0.4])
+    assert worker.pid is None
+    reactor.advance(0.8)
+    assert worker.pid == 7
+
+
+def test_a_worker_that_cannot_be_started_at_first_is_told() -> None:
+    with pytest.raises(BlockingIOError):
+        worker_on(Crowded(False)).start()
 
 
 def test_what_a_worker_is_told_survives_the_way() -> None:
