@@ -104,12 +104,13 @@ class PhysicalBench:
         run(self.router, "ip", "addr", "add", "192.0.2.1/32", "dev", "lo")
         run(self.router, "ip", "link", "set", "lo", "up")
 
-    def wire(self, host: PhysicalHost, number: int) -> PortWiring:
+    def wire(self, host: PhysicalHost, number: int, port_security: bool = True) -> PortWiring:
         """A port on a host, with the address and the MAC that end in this number."""
         id = new_id()
         port = PortWiring(
             id=id, generation=1, network_id=self.network.id, tap=tap_name(id), mac=f"fa:16:3e:00:00:{number:02x}",
-            hostname=f"guest-{number}", addresses=(f"10.0.0.{number}",), group_ids=(self.group.id,))
+            hostname=f"guest-{number}", addresses=(f"10.0.0.{number}",), group_ids=(self.group.id,),
+            port_security=port_security)
         host.driver.apply(WiringChange(networks=(self.network,), ports=(port,), groups=(self.group,)))
         observed = host.driver.observe()
         assert (observed.networks, observed.ports) == ({self.network.id: 1}, {port.id: 1}), observed

@@ -1,5 +1,6 @@
 """Networks on a physical network: flat ones here; those in a VLAN in the lab machine, for few kernels have all."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 from attrs import evolve
 
 from stackd import errors
+from stackd.drivers.networks.namespaces import within
 from stackd.model.wirings import NetworkWiring, WiringChange
 from tests.live.physical_bench import LINK, PhysicalBench, check
-from tests.live.plugging import run
+from tests.live.plugging import Guest, run
 
 
 @pytest.mark.parametrize("mtu", [1450, 1500, 9000])
@@ -66,3 +68,35 @@ def test_an_interface_that_was_pulled_out_is_plugged_in_again(bench: PhysicalBen
     assert host.driver.observe().networks == {}
     host.driver.apply(WiringChange(networks=(bench.network,)))
     assert host.driver.observe().networks == {bench.network.id: 1}
+
+
+@pytest.mark.parametrize("tag", ["8100", "88a8"])
+def test_nobody_leaves_a_flat_network_for_a_vlan(bench: PhysicalBench, tag: str) -> None:
+    """Frames that a guest tagged itself stay on its host, even those of a guest that is trusted with its address."""
+    host = bench.hosts[0]
+    guest = host.guest(bench.wire(host, 5, port_security=False))
+    ear = within(bench.router, frames)
+    with ear:
+        send(guest, bytes.fromhex(tag) + b"\0\x64", b"into a VLAN")
+        send(guest, b"", b"as it is")
+        heard = b""
+        while b"as it is" not in heard:
+            heard += ear.recv(2048)
+    assert b"into a VLAN" not in heard
+
+
+def frames() -> socket.socket:
+    """What hears every frame on the link."""
+    ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    ear.bind((LINK, 3))
+    ear.settimeout(5)
+    return ear
+
+
+def send(guest: Guest, tag: bytes, text: bytes) -> None:
+    """One frame of a guest to everybody."""
+    mouth = within(guest.name, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+    with mouth:
+        mouth.bind(("eth0", 0))
+        # A type that is kept for experiments.
+        mouth.send(b"\xff" * 6 + bytes.fromhex(guest.port.mac.replace(":", "")) + tag + b"\x88\xb5" + text.ljust(60))

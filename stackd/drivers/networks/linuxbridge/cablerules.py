@@ -14,15 +14,16 @@ _WITHIN_HOST = [
     *(f"ether type arp arp {side} ip {names.METADATA} drop" for side in ("saddr", "daddr")),
     "ether type ip udp dport { 67, 68 } drop", "ether type ip6 udp dport { 546, 547 } drop",
     "ip saddr 169.254.0.0/16 drop", "ip daddr 169.254.0.0/16 drop"]
+_TAGGED = "ether type { 8021q, 8021ad } drop"
+"""Groups see no packets inside another VLAN, and a guest that tags its own would be in another tenant's network."""
 
 
 def render_cable(number: int, network: NetworkWiring, tunnel_address: str) -> list[str]:
     """The chains for frames from a network's cable and to it."""
     mac = names.router_mac(network.id, tunnel_address)
     return [f"chain from_cable_{number} {{", f"ether daddr {mac} drop",
-            # The groups see no packets inside another VLAN.
-            "ether type { 8021q, 8021ad } drop", *_WITHIN_HOST, f"meta mark set {names.OPEN_MARK:#x}", "}",
-            f"chain to_cable_{number} {{", f"ether saddr {mac} drop", *_WITHIN_HOST, "}"]
+            _TAGGED, *_WITHIN_HOST, f"meta mark set {names.OPEN_MARK:#x}", "}",
+            f"chain to_cable_{number} {{", _TAGGED, f"ether saddr {mac} drop", *_WITHIN_HOST, "}"]
 
 
 def render_metadata(networks: Sequence[tuple[int, NetworkWiring]], ports: Iterable[PortWiring],

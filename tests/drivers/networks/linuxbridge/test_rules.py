@@ -99,8 +99,9 @@ def test_cable_rules() -> None:
                                 cables={cabled.id: "svl1"}))
     mac = names.router_mac(cabled.id)
     assert '"svl1" : jump from_cable_3' in text and '"svl1" : jump to_cable_3' in text
-    assert f"chain from_cable_3 {{\nether daddr {mac} drop\n" in text
-    assert f"chain to_cable_3 {{\nether saddr {mac} drop\n" in text
+    tagged = "ether type { 8021q, 8021ad } drop\n"
+    assert f"chain from_cable_3 {{\nether daddr {mac} drop\n{tagged}" in text
+    assert f"chain to_cable_3 {{\n{tagged}ether saddr {mac} drop\n" in text, "nobody leaves for another VLAN"
     assert f'"svl1" : {names.OPEN_MARK:#x}' in text
     assert f'iifname "{mine.tap}" ip daddr 169.254.169.254 ether daddr set {mac}' in text
     assert text.count("ether daddr set") == 1
