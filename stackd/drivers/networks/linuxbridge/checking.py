@@ -17,6 +17,8 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _DEVICE = re.compile(r"[a-zA-Z0-9_.-]{1,15}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
+_KEYWORD = re.compile(r"ignore|infinite|[0-9]+[smhdwSMHDW]?")
+"""What dnsmasq's host list takes for something else than a name: leave this guest alone, or the time of its lease."""
 
 
 def check(change: WiringChange) -> None:
@@ -85,7 +87,7 @@ def check_group(group: GroupWiring) -> None:
 
 def hostname(port: PortWiring) -> str:
     """The name DHCP gives: the port's own when it is one, else one made of its first address."""
-    if _HOSTNAME.fullmatch(port.hostname):
+    if _HOSTNAME.fullmatch(port.hostname) and not _KEYWORD.fullmatch(port.hostname):
         return port.hostname
     return "host-" + re.sub("[.:]+", "-", port.addresses[0] if port.addresses else port.id[:8]).strip("-")
 

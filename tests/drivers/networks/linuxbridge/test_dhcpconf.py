@@ -62,7 +62,9 @@ def test_without_gateway_and_without_dhcp() -> None:
 @pytest.mark.parametrize(("hostname", "shown"), [
     ("web", "web"), ("Web-1", "Web-1"), ("", "host-10-0-0-5"), ("a,10.0.0.1", "host-10-0-0-5"),
     ("a\ndhcp-script=/bin/sh", "host-10-0-0-5"), ("-a", "host-10-0-0-5"), ("a" * 64, "host-10-0-0-5"),
-    ("a.b", "host-10-0-0-5"), ("héllo", "host-10-0-0-5"),
+    ("a.b", "host-10-0-0-5"), ("héllo", "host-10-0-0-5"), ("ignore", "host-10-0-0-5"), ("infinite", "host-10-0-0-5"),
+    ("7", "host-10-0-0-5"), ("10m", "host-10-0-0-5"), ("3D", "host-10-0-0-5"), ("ignored", "ignored"), ("3x", "3x"),
+    ("web10m", "web10m"),
 ])
 def test_hostnames(hostname: str, shown: str) -> None:
     """A name that is none is replaced."""
