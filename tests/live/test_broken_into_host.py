@@ -1,5 +1,6 @@
 """A host that was broken into has its password and gets nowhere with it, at the broker and beyond it."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -266,6 +267,35 @@ async def test_nobody_writes_for_it_where_it_may_not(prey: Prey) -> None:
     await prey.settled()
     await after(0.2)
     assert spied == []
+
+
+def made_up(raw: bytes) -> str:
+    """An address for answers with this as the process of a channel."""
+    return f"amq.rabbitmq.reply-to.{b64encode(raw).decode()}.x"
+
+
+MADE_UP = [
+    "amq.rabbitmq.reply-to.!.x", "amq.rabbitmq.reply-to.AAAA.x", "amq.rabbitmq.reply-to.", "amq.rabbitmq.reply-to.a",
+    "amq.rabbitmq.reply-to.x.y.z", made_up(b"\x83m\0\0\0\1x"), made_up(b"\x83Xw\x05reply" + b"\0" * 12),
+    # In form, and of a node that is not there: alone the broker knows.
+    made_up(b"\x83Xw\x0breply@12345" + b"\0" * 12), made_up(b"\x83Xv\0\x10rabbit@localhost" + b"\0" * 12),
+    made_up(b"\x83gd\0\x0breply@99999" + b"\0" * 9)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_it_cuts_no_connection_with_where_its_answer_is_to_go(prey: Prey, first: bool) -> None:
+    """Before anybody was answered, and when others were."""
+    if not first:
+        await prey.settled()
+    before = prey.control._connection.client, prey.good._connection.client
+    for to in MADE_UP:
+        for queue in ("conductor", "registry", f"compute@{GOOD}"):
+            await prey.put(f"{prey.prefix}.{queue}.calls", call("fetch", {"host": EVIL, "worker": "compute"}),
+                           user_id=f"stackd-host-{EVIL}", reply_to=to)
+    await after(0.5)
+    await prey.settled()
+    assert (prey.control._connection.client, prey.good._connection.client) == before
 
 
 @pytest_twisted.ensureDeferred

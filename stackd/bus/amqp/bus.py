@@ -7,7 +7,7 @@ everything that uses it. Until a broker is reached, messages wait, bounded.
 import random
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.application.service import Service
@@ -59,10 +59,14 @@ class AmqpBus(Service):
         self._admit = admit
         self._names = Names(self._settings)
         client_name = f"{sys.argv[0].rpartition('/')[2]} on {socket.gethostname()}"
-        self._connection = AmqpConnection(reactor, brokers, self._settings, randomness or random.SystemRandom(),
-                                          client_name, self._flow)
+
+        def connection(flow: Callable[[], None]) -> AmqpConnection:
+            return AmqpConnection(reactor, brokers, self._settings, randomness or random.SystemRandom(), client_name,
+                                  flow)
+
+        self._connection = connection(self._flow)
         self._reporting = Reporting(self._connection, self._names, reactor)
-        self._calling = Calling(self._connection, self._names, reactor)
+        self._calling = Calling(self._connection, self._names, reactor, lambda: connection(lambda: None))
         self._waking = Waking(self._calling, self._settings, reactor)
 
     # --- the service ---

@@ -4,6 +4,7 @@ None of these is kept by the broker: a caller is told at once, or by its deadlin
 """
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from attrs import mutable
@@ -15,6 +16,7 @@ from txamqp.message import Message
 
 from stackd import errors
 from stackd.bus.amqp import envelope
+from stackd.bus.amqp.answering import Answering
 from stackd.bus.amqp.connection import AmqpConnection
 from stackd.bus.amqp.outlet import Outlet
 from stackd.bus.amqp.topology import REPLIES, Consumer, Names, Topology
@@ -41,8 +43,9 @@ class _Asked:
 class Calling:
     """The channel without confirms."""
 
-    def __init__(self, connection: AmqpConnection, names: Names, clock: Clock) -> None:
-        """Consumes the answers on the same channel, as the broker demands."""
+    def __init__(self, connection: AmqpConnection, names: Names, clock: Clock,
+                 another: Callable[[], AmqpConnection]) -> None:
+        """Consumes the answers on the same channel, as the broker demands; ``another`` makes one more connection."""
         self._names = names
         self._clock = clock
         self._settings = names.settings
@@ -50,6 +53,7 @@ class Calling:
         self._traffic = connection.traffic
         topology = Topology(exchanges=names.exchanges(), consumers=(Consumer(queue=REPLIES, received=self._answered),))
         self.outlet = Outlet(connection, lambda server: topology, self._opened, self._lost, self._settings.most_waiting)
+        self._answering = Answering(self._send_reply, another, clock)
 
     # --- calls ---
 
@@ -109,6 +113,7 @@ class Calling:
             self._fail(asked, errors.NoSuchTarget(f"Nobody answers at {asked.address}."))
 
     def _lost(self, error: Closed) -> None:
+        self._answering.forget()
         for asked in list(self._asked.values()):
             if asked.sent:
                 self._fail(asked, errors.OutcomeUnknown(f"The connection was lost during a call to {asked.address}."))
@@ -124,13 +129,19 @@ class Calling:
 
     # --- what expects no answer ---
 
-    def reply(self, to: str, correlation_id: str, raw: bytes) -> None:
-        """Answer; nobody hears of it when the caller is gone."""
+    def reply(self, user: str, to: str, correlation_id: str, raw: bytes) -> None:
+        """Answer what ``user`` asked; nobody hears of it when the caller is gone.
+
+        Raises ``NotAllowed`` for an address that no broker wrote.
+        """
         try:
             content = envelope.content(raw, "reply", self._settings.largest, correlation_id=correlation_id)
         except errors.PayloadTooLarge as error:
             content = envelope.content(envelope.dump_failure(error), "reply", self._settings.largest,
                                        correlation_id=correlation_id)
+        self._answering.answer(user, to, content)
+
+    def _send_reply(self, to: str, content: Content) -> None:
         self._traffic["sent", "reply"] += 1
         try:
             self.outlet.send(object(), lambda channel: channel.basic_publish(routing_key=to, content=content))

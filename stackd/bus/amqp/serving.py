@@ -18,7 +18,7 @@ from stackd import errors
 from stackd.bus.amqp import envelope
 from stackd.bus.amqp.calling import Calling
 from stackd.bus.amqp.connection import AmqpConnection
-from stackd.bus.amqp.topology import REPLIES, Consumer, Names, Queue, Topology
+from stackd.bus.amqp.topology import Consumer, Names, Queue, Topology
 from stackd.bus.amqp.wire import WireChannel
 from stackd.interfaces.bus import Body, IEndpoint, ISubscription
 from stackd.interfaces.clock import Clock
@@ -226,9 +226,11 @@ class AmqpSubscription:
             self._acknowledge(channel, message)
             properties = message.content.properties
             to = properties.get("reply-to", "")
+            if to:
+                self._calling.reply(properties.get("user-id", ""), to, properties.get("correlation-id", ""), reply)
+        except errors.NotAllowed as error:
             # Nobody makes us write into a queue that they may not write to.
-            if to.startswith(f"{REPLIES}."):
-                self._calling.reply(to, properties.get("correlation-id", ""), reply)
+            self._refusals.tell(error)
         finally:
             self._finished()
 
