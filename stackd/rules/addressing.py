@@ -16,6 +16,9 @@ MAC_PREFIX = "fa:16:3e"
 SLAAC_PREFIX_LENGTH = 64
 SMALLEST_WINDOW = 256
 _LONGEST = {4: 30, 6: SLAAC_PREFIX_LENGTH}
+_NOT_FOR_GUESTS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
+                   "::/8", "fe80::/10", "ff00::/8")
+"""This network, loopback, link-local, multicast, reserved; ``::/8`` holds IPv6's loopback and embedded IPv4."""
 
 
 def prefix(text: str, field: str = "cidr") -> Prefix:
@@ -36,8 +39,8 @@ def subnet_prefix(text: str, ip_version: int) -> Prefix:
                                           "advertisement.")
     if not 1 <= found.prefixlen <= _LONGEST[found.version]:
         raise errors.InvalidValue("cidr", f"'{text}' must have a length between /1 and /{_LONGEST[found.version]}.")
-    if found.is_multicast or found.is_loopback or found.is_link_local:
-        raise errors.InvalidValue("cidr", f"'{text}' is of a range that guests cannot use.")
+    if (clash := overlapping(str(found), _NOT_FOR_GUESTS)) is not None:
+        raise errors.InvalidValue("cidr", f"'{text}' shares addresses with {clash}, which guests cannot use.")
     return found
 
 

@@ -331,6 +331,16 @@ async def test_foreign_things_are_left_alone(bench: LiveBench) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_subnet_over_the_way_outside(bench: LiveBench) -> None:
+    """It is refused for good, nothing of it is kept, and other networks are wired as ever."""
+    driver, other = bench.driver(), network_of()
+    with pytest.raises(errors.PermanentFailure, match="100.64.0.1"):
+        await driver.apply(WiringChange(networks=(network_of("100.64.0.0/24", "100.64.0.1"),)))
+    await driver.apply(WiringChange(networks=(other,)))
+    assert (await driver.observe()).networks == {other.id: 1}
+
+
+@pytest_twisted.ensureDeferred
 async def test_died_half_way(bench: LiveBench) -> None:
     """Whichever outside command was the last before the worker died: applying again wires all, removing leaves none."""
     network, group = network_of(), group_of(OUT, SSH)

@@ -71,7 +71,18 @@ def test_overlaps_are_found(cidr, others, expected):
 
 
 @pytest.mark.parametrize("text, version", [
-    ("10.0.0.0/0", 4), ("10.0.0.0/31", 4), ("224.0.0.0/8", 4), ("10.0.0.0/8", 6), ("fe80::/64", 6), ("x", 4)])
+    ("10.0.0.0/0", 4), ("10.0.0.0/31", 4), ("224.0.0.0/8", 4), ("10.0.0.0/8", 6), ("fe80::/64", 6), ("x", 4),
+    ("0.0.0.0/24", 4), ("0.0.0.0/1", 4), ("127.1.0.0/16", 4), ("126.0.0.0/7", 4), ("169.254.169.0/24", 4),
+    ("169.0.0.0/8", 4), ("128.0.0.0/1", 4), ("224.0.0.0/3", 4), ("255.255.255.0/24", 4), ("::/64", 6),
+    ("0:0:0:1::/64", 6), ("::ffff:0:0/64", 6), ("febf::/64", 6), ("ff02::/64", 6)])
 def test_prefixes_without_use_are_refused(text, version):
     with pytest.raises(errors.InvalidValue):
         addressing.subnet_prefix(text, version)
+
+
+@pytest.mark.parametrize("text, version", [
+    ("10.0.0.0/8", 4), ("1.0.0.0/8", 4), ("128.0.0.0/3", 4), ("100.64.0.0/10", 4), ("169.255.0.0/16", 4),
+    ("192.168.0.0/24", 4), ("223.255.255.0/24", 4), ("fd00::/64", 6), ("fc00:1::/64", 6), ("2001:db8::/64", 6),
+    ("2a00:1450:4001:1::/64", 6)])
+def test_ordinary_prefixes_are_taken(text, version):
+    assert str(addressing.subnet_prefix(text, version)) == text

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from stackd.drivers.networks.linuxbridge import names
+from stackd.drivers.networks.linuxbridge.checking import check_outside
 from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 from stackd.errors import PermanentFailure, TransientFailure
@@ -31,8 +32,9 @@ class Cables:
     """The ports to physical networks on a host."""
 
     def __init__(self, commands: Commands, options: LinuxBridgeOptions) -> None:
-        """``options`` map physical networks to interfaces."""
+        """``options`` map physical networks to interfaces, and say what is outside."""
         self._commands = commands
+        self._options = options
         self._links = options.physical_links
         self._alias = names.mark(str(options.state))
 
@@ -46,9 +48,11 @@ class Cables:
     def check(self, network: NetworkWiring, links: Standing) -> None:
         """Raise when the network cannot be plugged in here: no such network, no such interface, or it carries less.
 
-        The link of a VLAN is made already, which is how one learns whether the kernel has VLANs.
+        A network without a cable is plugged into the outside by its router. The link of a VLAN is made already, which
+        is how one learns whether the kernel has VLANs.
         """
         if not network.physical_network:
+            check_outside(network, self._options)
             return
         cable = self.of(network)
         if cable is None:

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 from stackd.drivers.networks.linuxbridge.grouprules import protocol_number
+from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 from stackd.errors import PermanentFailure
 from stackd.model.devices import bridge_name
 from stackd.model.groups import SecurityGroupRule
@@ -53,6 +54,18 @@ def check_network(network: NetworkWiring) -> None:
         _parse(ip_network, subnet.cidr, "subnet")
         for address in (*subnet.dns, *filter(None, [subnet.gateway_ip])):
             _parse(ip_address, address, "address of a subnet")
+
+
+def check_outside(network: NetworkWiring, options: LinuxBridgeOptions) -> None:
+    """Raise when the router would look for its own way outside, the first of ``snat_range``, among the guests."""
+    if not options.public_bridge:
+        return
+    outside = ip_network(options.snat_range)[1]
+    for subnet in network.subnets:
+        if subnet.gateway_ip and outside in ip_network(subnet.cidr):
+            raise PermanentFailure(
+                f"Subnet {subnet.cidr} of network {network.id} holds {outside}, by which this host's networks reach "
+                "the outside.", remedy="Make the subnet with another prefix.")
 
 
 def check_port(port: PortWiring) -> None:

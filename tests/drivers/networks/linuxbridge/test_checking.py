@@ -1,12 +1,14 @@
 """Wiring that could mean something else in a ruleset is refused for good."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from stackd import errors
-from stackd.drivers.networks.linuxbridge.checking import check
+from stackd.drivers.networks.linuxbridge.checking import check, check_outside
+from stackd.drivers.networks.linuxbridge.options import LinuxBridgeOptions
 from stackd.model.wirings import WiringChange
 from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, rule, small_cloud
 
@@ -53,3 +55,16 @@ def test_taken() -> None:
     """A proper change passes, whatever the host name."""
     check(small_cloud())
     check(WiringChange(ports=(evolve(PORT, hostname="a\nb"),)))
+
+
+@pytest.mark.parametrize(("cidr", "gateway"), [
+    ("100.64.0.0/24", "100.64.0.1"), ("100.64.0.0/24", "100.64.0.9"), ("100.0.0.0/8", "100.0.0.1")])
+def test_a_subnet_that_holds_the_way_outside(cidr: str, gateway: str) -> None:
+    """It is refused where there is an outside and a router that would be misled."""
+    options = LinuxBridgeOptions(state=Path("/s"), public_bridge="public", snat_range="100.64.0.0/16")
+    network = network_of(cidr, gateway)
+    with pytest.raises(errors.PermanentFailure, match="holds 100.64.0.1"):
+        check_outside(network, options)
+    check_outside(network, evolve(options, public_bridge=""))
+    check_outside(network_of(cidr, ""), options)
+    check_outside(network_of("100.64.1.0/24", "100.64.1.1"), options)
