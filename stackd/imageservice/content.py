@@ -7,6 +7,8 @@ nothing in the store. A process that dies in an upload leaves a row that the swe
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from stackd import errors
@@ -20,8 +22,11 @@ from stackd.model.callers import IMAGE_READER, Caller
 from stackd.model.images import Image, ImageStatus, StoredBytes
 from stackd.rules import policy
 
+log = Logger()
 MAX_SIZE = 1 << 40
 PROGRESS_SECONDS = 30.0
+PAUSES = 1.0, 2.0, 4.0, 8.0
+"""Between the tries to end an upload while the registry is away: it may be restarting."""
 
 
 @implementer(IContent)
@@ -51,11 +56,12 @@ class Content:
                                              remedy="Shrink it, for example to a compressed qcow2.")
             inspection = Inspection(image.disk_format or "", self._max_size, expected)
             await self._store.write(key, self._inspected(image_id, key, blocks, inspection, found))
-            return await self._registry.finish_upload(image_id, key, found[0])
+            done: Image = await self._insisting(self._registry.finish_upload, image_id, key, found[0])
+            return done
         except BaseException:
             # Only bytes whose row let go of them: a commit whose answer was lost made them the image's. The sweep
             # removes what belongs to nobody.
-            if await self._registry.give_up_upload(image_id, key):
+            if await self._insisting(self._registry.give_up_upload, image_id, key):
                 await self._store.delete(key)
             raise
 
@@ -83,8 +89,27 @@ class Content:
             await self._in_thread(inspection.feed, block)
             if self._clock.seconds() - told > PROGRESS_SECONDS:
                 told = self._clock.seconds()
-                if not await self._registry.still_uploading(image_id, key):
+                if not await self._wanted(image_id, key):
                     raise access.not_found(image_id)
             yield block
         # Raising here, before the store sees the end, keeps refused bytes from ever being complete.
         found.append(await self._in_thread(inspection.verdict))
+
+    async def _wanted(self, image_id: str, key: str) -> bool:
+        """Tell the registry that the upload lives; False when it says that nobody wants it any more."""
+        try:
+            wanted: bool = await self._registry.still_uploading(image_id, key)
+        except errors.Unavailable as error:
+            # The sweep is patient for many times as long: it is told the next time.
+            log.warn("the upload of image {id} goes on untold: {error}", id=ids.dashed(image_id), error=str(error))
+            return True
+        return wanted
+
+    async def _insisting(self, step: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Take a step that may be taken twice; a registry that is away is asked again."""
+        for pause in PAUSES:
+            try:
+                return await step(*arguments)
+            except errors.Unavailable:
+                await deferLater(self._clock, pause)  # type: ignore[arg-type]
+        return await step(*arguments)

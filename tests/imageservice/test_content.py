@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.defer import ensureDeferred
 
 from stackd import errors
 from stackd.model.images import Image, ImageStatus, NewImage, StoredBytes
@@ -183,8 +184,10 @@ async def test_a_finish_whose_answer_was_lost_keeps_the_bytes(cloud: ImageCloud)
         raise errors.DatabaseUnavailable("The database does not answer.")
 
     cloud.registry.finish_upload = answer_lost
+    upload = ensureDeferred(cloud.content.upload(ALICE, image.id, blocks_of(b"whole")))
+    cloud.clock.pump([10] * 4)
     with pytest.raises(errors.DatabaseUnavailable):
-        await cloud.content.upload(ALICE, image.id, blocks_of(b"whole"))
+        await upload
     assert (await cloud.registry.show(ALICE, image.id)).status is ImageStatus.ACTIVE
     assert await gather(cloud.content.read(image.id)) == b"whole"
 

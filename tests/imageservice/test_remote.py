@@ -21,7 +21,7 @@ from stackd.imageservice.sweeping import Sweep
 from stackd.interfaces.identity import IIdentity
 from stackd.model.callers import Caller
 from stackd.model.images import Image, ImageQuery, ImageStatus, NewImage
-from stackd.testing.contracts.imagestore import blocks_of, gather
+from stackd.testing.contracts.imagestore import blocks_of, broken_after, gather
 from stackd.testing.contracts.registry import RegistryContract
 from stackd.testing.images import ImageCloud, caller, image_cloud
 
@@ -221,6 +221,67 @@ def test_a_registry_that_is_silent_is_not_waited_for() -> None:
     assert not found
     clock.advance(0.2)
     assert isinstance(found[0], errors.Unavailable)
+
+
+class Restarting(RegistryEndpoint):
+    """Fails a call so many times before it answers."""
+
+    def __init__(self, cloud: ImageCloud, **failures: int) -> None:
+        super().__init__(cloud.registry, cloud.sharing, OneToken())
+        self._failures = failures
+        self.calls |= {f"image.{name}": self._failing(name, self.calls[f"image.{name}"]) for name in failures}
+
+    def _failing(self, name: str, answer: Any) -> Any:
+        async def ask(body: Any) -> Any:
+            if self._failures[name]:
+                self._failures[name] -= 1
+                raise errors.DatabaseUnavailable("The database does not answer.")
+            return await answer(body)
+
+        return ask
+
+
+async def uploaded(cloud: ImageCloud, image: Image, blocks: AsyncIterator[bytes], **failures: int) -> Image:
+    """The image whose bytes were uploaded with a registry that fails so many times."""
+    bus = MemoryBus(cloud.clock)
+    ensureDeferred(bus.serve("registry", Restarting(cloud, **failures)))
+    content = Content(RemoteRegistry(bus), cloud.store, cloud.clock, run_here)
+    upload = ensureDeferred(content.upload(ALICE, image.id, blocks))
+    cloud.clock.pump([0.1] * 200)
+    assert upload.called
+    return await upload
+
+
+async def slow(cloud: ImageCloud) -> AsyncIterator[bytes]:
+    """So slow that the registry is told of progress after each block."""
+    for block in (b"the ", b"bytes"):
+        cloud.clock.advance(31)
+        yield block
+
+
+@awaiting
+async def test_a_registry_that_restarts_does_not_end_an_upload(cloud: ImageCloud) -> None:
+    """Neither under way nor when it is done."""
+    image = await queued(cloud.registry)
+    done = await uploaded(cloud, image, slow(cloud), still_uploading=1, finish_upload=1)
+    assert (done.status, await gather(cloud.content.read(image.id))) == (ImageStatus.ACTIVE, b"the bytes")
+
+
+@awaiting
+async def test_a_broken_upload_is_given_up_when_the_registry_is_back(cloud: ImageCloud) -> None:
+    """The image can be uploaded anew."""
+    image = await queued(cloud.registry)
+    with pytest.raises(ConnectionResetError):
+        await uploaded(cloud, image, broken_after(b"half"), give_up_upload=4)
+    assert (await cloud.registry.show(ALICE, image.id)).status is ImageStatus.QUEUED
+
+
+@awaiting
+async def test_who_uploads_is_told_when_the_registry_stays_away(cloud: ImageCloud) -> None:
+    """And no bytes are left."""
+    with pytest.raises(errors.Unavailable):
+        await uploaded(cloud, await queued(cloud.registry), blocks_of(b"x"), finish_upload=5)
+    assert await cloud.store.keys() == ()
 
 
 def test_a_registry_that_never_reached_a_broker_can_be_stopped(cloud: ImageCloud) -> None:
