@@ -104,9 +104,12 @@ def _failure(error: OSError) -> errors.DriverFailure:
 
 
 def _create(path: Path) -> int:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # another process started and swept it before it was locked
 
 
 def _write_all(descriptor: int, block: bytes) -> None:
@@ -145,7 +148,10 @@ def _size(path: Path) -> int | None:
 
 
 def _sweep(leftover: Path) -> None:
-    descriptor = os.open(leftover, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(leftover, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # another process has finished or swept it
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,5 +1,6 @@
 """The store of files passes the suite of all stores, and leaves a tidy folder whatever happens."""
 
+import fcntl
 import itertools
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,30 @@ async def test_a_starting_store_leaves_the_uploads_of_another_process_alone(tmp_
     gate.callback(None)
     assert await writing == 12
     assert await gather(other.read("k")) == b"first second"
+
+
+def test_an_upload_that_ends_while_another_process_starts_does_not_disturb_it(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [folder / ".k.0.partial"])
+    open_store(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_bytes_swept_before_they_could_be_locked_are_kept_anew(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(tmp_path)
+    lock = fcntl.flock
+    starts = [tmp_path]
+
+    def late(descriptor: int, how: int) -> None:
+        if starts:
+            open_store(starts.pop())
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    await store.write("k", blocks_of(b"bytes"))
+    assert await gather(store.read("k")) == b"bytes"
 
 
 @pytest_twisted.ensureDeferred
