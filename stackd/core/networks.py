@@ -128,7 +128,7 @@ def _update(tx: Transaction, caller: Caller, id: str, values: dict[str, Any]) ->
         raise errors.NotSupported("A network cannot become external, or cease to be.",
                                   remedy="Create another network.")
     changed = store.change(tx, id, values)
-    if changed.mtu != network.mtu:
+    if (changed.mtu, changed.admin_state_up) != (network.mtu, network.admin_state_up):
         rewire(tx, id)
     _record(tx, caller, changed, "update")
     return changed

@@ -15,6 +15,7 @@ class NetworkWiring:
     ``peers`` are the tunnel addresses of the other hosts that take part, in order; ``segment`` is what tells the
     network's packets from others' in a tunnel. A network on a ``physical_network`` has neither: its packets are
     tagged with ``vlan``, or not at all where that is 0, and its gateway is the physical network's own router.
+    One that is not ``admin_state_up`` has closed ports only.
     """
 
     id: str
@@ -26,13 +27,15 @@ class NetworkWiring:
     vlan: int = 0
     subnets: tuple[Subnet, ...] = ()
     peers: tuple[str, ...] = ()
+    admin_state_up: bool = True
 
 
 @frozen(kw_only=True)
 class PortWiring:
     """One interface: anti-spoofing, a DHCP reservation, and its groups. ``addresses`` are its fixed ones.
 
-    ``hostname`` is what DHCP hands out. ``generation`` is the port's.
+    ``hostname`` is what DHCP hands out. ``generation`` is the port's. A port that is not ``admin_state_up`` is closed:
+    nothing passes it in either direction.
     """
 
     id: str
@@ -45,6 +48,7 @@ class PortWiring:
     instance_id: str = ""
     group_ids: tuple[str, ...] = ()
     port_security: bool = True
+    admin_state_up: bool = True
 
 
 @frozen(kw_only=True)

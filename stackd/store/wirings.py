@@ -105,7 +105,8 @@ def _port_wiring(port: Port, hostname: str) -> PortWiring:
     return PortWiring(
         id=port.id, generation=port.generation, network_id=port.network_id, tap=tap_name(port.id), mac=port.mac,
         addresses=tuple(one.address for one in port.fixed_ips), hostname=hostname, instance_id=port.device_id,
-        group_ids=tuple(group.id for group in port.groups), port_security=port.port_security)
+        group_ids=tuple(group.id for group in port.groups), port_security=port.port_security,
+        admin_state_up=port.admin_state_up)
 
 
 def _floating_wiring(floating: FloatingIP, host: str) -> FloatingWiring | None:
@@ -146,7 +147,8 @@ def _network_wiring(network: Network, of_network: Sequence[Subnet]) -> NetworkWi
     on_cable = bool(network.physical_network)
     return NetworkWiring(id=network.id, generation=network.generation, bridge=bridge_name(network.id),
                          mtu=network.mtu, segment=0 if on_cable else network.segment, subnets=tuple(of_network),
-                         physical_network=network.physical_network, vlan=network.segment if on_cable else 0)
+                         physical_network=network.physical_network, vlan=network.segment if on_cable else 0,
+                         admin_state_up=network.admin_state_up)
 
 
 def _plain(rule: SecurityGroupRule) -> SecurityGroupRule:

@@ -11,7 +11,7 @@ from stackd.model.callers import ADMIN, READER
 from stackd.model.network_requests import NetworkChange, NewNetwork, NewSubnet
 from stackd.model.networks import NetworkType, Underlay, WiringState
 from stackd.model.quotas import QuotaSet
-from stackd.store import events, ports, quotas
+from stackd.store import events, ports, quotas, wirings
 from stackd.testing.projects import Cloud, caller, finish
 
 
@@ -163,6 +163,17 @@ def test_a_network_whose_last_ports_are_being_unwired_can_be_deleted(cloud, netw
     cloud.write(ports.observed, "h1", [PortReport(
         id=port.id, observed=WiringState.ABSENT, generation=row.generation)], (1, 1))
     assert cloud.read(ports.of_ids, [port.id]) == []
+
+
+def test_a_network_that_is_switched_off_is_told_to_the_hosts(cloud, networks):
+    project = cloud.project()
+    port = cloud.instance_port(project, "h1")
+    before = cloud.read(wirings.port_assignments, "h1", [port.id])[0].network
+    finish(networks.update(caller(project), port.network_id, NetworkChange(admin_state_up=False)))
+    assert (kinds.PORT, port.id) in cloud.stamped["h1"]
+    told = cloud.read(wirings.port_assignments, "h1", [port.id])[0].network
+    assert (before.admin_state_up, told.admin_state_up) == (True, False)
+    assert told.generation > before.generation
 
 
 def test_a_new_mtu_is_told_to_the_hosts(cloud, networks):

@@ -99,6 +99,15 @@ def test_port_security_is_switched_off_by_the_owner_of_the_network_or_an_admin(c
     assert not finish(ports.update(caller(project), own.id, off)).port_security
 
 
+def test_a_port_that_is_switched_off_is_told_to_its_host(cloud, ports, project):
+    port = cloud.instance_port(project, "h1")
+    finish(ports.update(caller(project), port.id, PortChange(admin_state_up=False)))
+    assert (kinds.PORT, port.id) in cloud.stamped["h1"]
+    told = cloud.read(wirings.port_assignments, "h1", [port.id])[0].wiring
+    assert not told.admin_state_up
+    assert told.generation > port.generation
+
+
 def test_new_groups_of_a_port_are_told_to_its_host_and_to_those_who_refer_to_them(cloud, ports, project):
     default = cloud.default_group(project)
     web = finish(SecurityGroups(cloud.database).create(caller(project), "web"))

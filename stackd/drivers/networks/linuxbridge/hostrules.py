@@ -82,8 +82,9 @@ def _bridge(plan: HostPlan) -> list[str]:
     marks += [f'"{link}" : {names.OPEN_MARK:#x}' for link in (*routers, *tunnels.values(), *cables.values())]
     lines = ["set known {", "type ifname", f"elements = {_quoted(known)}", "}",
              "chain unguarded {", f"meta mark set {names.OPEN_MARK:#x}", "}"]
+    closed = _closed(plan)
     for number, port in plan.ports:
-        lines += _guard(number, port)
+        lines += _guard(number, port, port.tap in closed)
     for number, network in tunnelled(plan.networks, plan.tunnel_address):
         lines += render_tunnel(number, network, plan.tunnel_address)
     for number, network in plan.networks:
@@ -96,15 +97,24 @@ def _bridge(plan: HostPlan) -> list[str]:
             "chain incoming {", "type filter hook prerouting priority -300; policy accept;",
             f"iifname vmap {{ {', '.join(senders)} }}", "}",
             "chain outgoing {", "type filter hook forward priority -300; policy accept;",
+            *([f"oifname {_quoted(sorted(closed))} drop"] if closed else []),
             "iifname @known meta mark set 0", *([f"oifname vmap {{ {leaving} }}"] if leaving else []),
             f"meta mark set oifname map {{ {', '.join(marks)} }}", "}",
             # The bridges carry no address, but a host answers ARP for any of its own ones on every link.
             "chain local {", "type filter hook input priority -300; policy accept;", "iifname @known drop", "}"]
 
 
-def _guard(number: int, port: PortWiring) -> list[str]:
+def _closed(plan: HostPlan) -> frozenset[str]:
+    """The taps that nothing passes: somebody switched the port, or its network, off."""
+    off = {network.id for _, network in plan.networks if not network.admin_state_up}
+    return frozenset(port.tap for _, port in plan.ports if not port.admin_state_up or port.network_id in off)
+
+
+def _guard(number: int, port: PortWiring, closed: bool) -> list[str]:
     """The chain of one port's sender checks; its comment is what ``observe`` reads."""
     head = [f"chain guard_{number} {{", f'comment "port {port.id} {port.generation}"']
+    if closed:
+        return [*head, "drop", "}"]
     if not port.port_security:
         return [*head, f"meta mark set {names.OPEN_MARK:#x}", "}"]
     return [*head, f"ether saddr != {port.mac} drop", f"meta mark set {names.port_mark(number):#x}",

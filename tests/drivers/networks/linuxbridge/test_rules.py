@@ -73,6 +73,20 @@ def test_host_rules() -> None:
     assert f'"{names.inside_link(network.id)}" : jump unguarded' in text
 
 
+def test_closed_ports() -> None:
+    """Nothing passes a port that was switched off, with port security or without, nor one of such a network."""
+    network, off = network_of(), network_of(admin_state_up=False)
+    ports = [port_of(network, 5), port_of(network, 6, admin_state_up=False),
+             port_of(network, 7, admin_state_up=False, port_security=False), port_of(off, 8)]
+    text = render_host(HostPlan(networks=[(3, network), (4, off)], ports=list(enumerate(ports, 1)), groups={}))
+    for number, port in list(enumerate(ports, 1))[1:]:
+        assert f'chain guard_{number} {{\ncomment "port {port.id} 1"\ndrop\n}}' in text
+    shut = ", ".join(f'"{tap}"' for tap in sorted(port.tap for port in ports[1:]))
+    assert f"priority -300; policy accept;\noifname {{ {shut} }} drop\niifname @known meta mark set 0" in text
+    assert f"ether saddr != {ports[0].mac} drop" in text
+    assert "oifname {" not in render_host(HostPlan(networks=[(3, network)], ports=[(1, ports[0])], groups={}))
+
+
 def test_tunnel_rules() -> None:
     """What comes from a tunnel is looked through, what a router asks there names no address, strangers are dropped."""
     network, plain = network_of(peers=("10.77.0.3", "10.77.0.2")), network_of(segment=0)
