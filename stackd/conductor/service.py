@@ -11,6 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from stackd import errors
 from stackd.conductor.assignments import StoredAssignments
 from stackd.interfaces.bus import Body, IEndpoint, IMessageBus, ISubscription
 from stackd.interfaces.clock import Clock
@@ -51,7 +52,10 @@ class ConductorEndpoint:
         return wire.dump(await self._assignments.fetch(wire.load(FetchRequest, body)))
 
     async def _user_data(self, body: Body) -> str:
-        return b64encode(await self._assignments.user_data(body["host"], body["instance_id"])).decode()
+        instance_id = body.get("instance_id")
+        if not isinstance(instance_id, str):
+            raise errors.Malformed("A call for user data names no instance.")
+        return b64encode(await self._assignments.user_data(body["host"], instance_id)).decode()
 
 
 @implementer(IMeasured)

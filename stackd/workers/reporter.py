@@ -18,7 +18,8 @@ from stackd.reconcile.queue import QueueSettings, WorkQueue
 from stackd.workers.settings import WorkerSettings
 
 Word: TypeAlias = InstanceReport | PortReport | FloatingReport
-BATCH = 500
+BATCH = 100
+"""Words of one report, which with long faults must stay below what the bus takes of a host."""
 LAST_WORDS = 5.0
 """Seconds for which a worker that ends waits for its last report to be taken."""
 _KEY = "report"

@@ -63,7 +63,13 @@ def test_a_foreign_version_is_refused_with_words() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff", b"[]", b"3", b"null", b"{}", b'{"v": 1, "body": []}',
-                                 b'{"v": 1, "method": "echo", "body": {}}', b'{"v": []}'])
+                                 b'{"v": 1, "method": "echo", "body": {}}', b'{"v": []}',
+                                 b'{"v": true, "method": "echo", "deadline": 1, "body": {}}',
+                                 b'{"v": 1, "method": 3, "deadline": 1, "body": {}}',
+                                 b'{"v": 1, "method": null, "deadline": 1, "body": {}}',
+                                 b'{"v": 1, "method": "echo", "deadline": "1", "body": {}}',
+                                 b'{"v": 1, "method": "echo", "deadline": true, "body": {}}',
+                                 b'{"v": 1, "method": "echo", "deadline": null, "body": {}}'])
 def test_what_is_no_call_is_malformed(raw: bytes) -> None:
     with pytest.raises((errors.Malformed, errors.NotSupported)):
         envelope.load(Call, raw)

@@ -1,18 +1,20 @@
 """A host that was broken into has its password and gets nowhere with it, at the broker and beyond it."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from txamqp.content import Content
 
 from stackd import errors
 from stackd.bus.amqp import envelope
 from stackd.bus.amqp.serving import SENDER
+from stackd.bus.amqp.settings import AmqpSettings
 from stackd.bus.amqp.wire import WireChannel
 from stackd.model import wire
 from stackd.model.assignments import FloatingReport, InstanceReport, PortReport, Report
@@ -20,6 +22,7 @@ from stackd.model.faults import Fault, FaultCode
 from stackd.model.instances import GuestState, ObservedInstance
 from stackd.model.networks import WiringState
 from stackd.testing.broker import RabbitMq
+from stackd.workers.reporter import BATCH
 from tests.live.prey import EVIL, GOOD, Prey, prey_of
 from tests.live.rabbitmq_fixtures import Buses, after, begun, buses, rabbitmq, soon
 
@@ -35,6 +38,15 @@ async def prey(buses: Buses, rabbitmq: RabbitMq) -> Any:
     prey = await prey_of(buses, rabbitmq)
     yield prey
     await prey.settled()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """What is logged, as events."""
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
 
 
 def call(method: str, body: dict[str, Any]) -> bytes:
@@ -358,6 +370,16 @@ POISON = {
     "deep": b'{"v": 1, "body": {"host": "host-2", "x": ' + b"[" * 100_000,
     "deep and whole": b'{"v": 1, "body": {"host": "host-2", "instances": ' + b"[" * 900 + b"]" * 900 + b"}}",
     "long": b'{"v": 1, "body": {"host": "host-2", "x": "' + b"y" * (9 * 1024 * 1024) + b'"}}',
+    "longer than a host's are": orjson.dumps({"v": 1, "method": "hello", "deadline": NEVER, "body": {
+        "host": EVIL, "worker": "compute", "session": 10**6, "counter": 1, "x": "y" * 1024 * 1024}}),
+    "a method of numbers": orjson.dumps({"v": 1, "method": 3, "deadline": NEVER, "body": {"host": EVIL}}),
+    "a long method": orjson.dumps({"v": 1, "method": "m" * 500_000, "deadline": NEVER, "body": {"host": EVIL}}),
+    "a deadline of text": orjson.dumps({"v": 1, "method": "fetch", "deadline": "now", "body": {"host": EVIL}}),
+    "a deadline that is true": orjson.dumps({"v": 1, "method": "fetch", "deadline": True, "body": {"host": EVIL}}),
+    "no deadline": orjson.dumps({"v": 1, "method": "fetch", "deadline": None, "body": {"host": EVIL}}),
+    "user data of nobody": orjson.dumps({"v": 1, "method": "user_data", "deadline": NEVER, "body": {"host": EVIL}}),
+    "user data of a list": orjson.dumps({"v": 1, "method": "user_data", "deadline": NEVER, "body": {
+        "host": EVIL, "instance_id": []}}),
     "half a report": b'{"v": 1, "body": {"host": "host-2", "worker": "compute"}}',
     "large numbers": orjson.dumps({"v": 1, "body": {
         "host": "host-2", "worker": "compute", "session": 1, "counter": 2**63 - 1, "instances": [{
@@ -365,6 +387,9 @@ POISON = {
     "an unknown state": orjson.dumps({"v": 1, "body": {
         "host": "host-2", "worker": "compute", "session": 1, "counter": 1, "instances": [{
             "id": "a" * 32, "epoch": 1, "observed": {"state": "pwned", "generation": 1}}]}}),
+    "a long unknown state": orjson.dumps({"v": 1, "method": "hello", "deadline": NEVER, "body": {
+        "host": "host-2", "worker": "compute", "session": 1, "counter": 1, "capacity": {"vcpus": "x" * 500_000},
+        "instances": [{"id": "a", "epoch": 1, "observed": {"state": "x" * 500_000, "generation": 1}}]}}),
     "NUL": orjson.dumps({"v": 1, "body": {
         "host": "host-2", "worker": "compute", "session": 1, "counter": 1, "instances": [{
             "id": "a\0", "epoch": 1, "observed": {"state": "running", "generation": 1}}]}}),
@@ -372,16 +397,51 @@ POISON = {
 
 
 @pytest_twisted.ensureDeferred
-async def test_poison_is_set_aside_at_once(prey: Prey) -> None:
+async def test_poison_is_set_aside_at_once(prey: Prey, logged: list[dict[str, Any]]) -> None:
     before = prey.everything()
     signed = {"user_id": f"stackd-host-{EVIL}"}
     for poison in POISON.values():
         await prey.put(f"{prey.prefix}.conductor.reports", poison, prey.prefix, **signed)
         await prey.put(f"{prey.prefix}.conductor.calls", poison, prey.prefix, **signed)
-    while len(await prey.control.set_aside()) < len(POISON):
+    while len(await prey.control.set_aside(1000)) < len(POISON):
         await after(0.05)
     await prey.settled()
     assert prey.everything() == before
+    assert not [event for event in logged if "log_failure" in event]
+    assert max((len(formatEvent(event)) for event in logged), default=0) < 1000
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_longer_than_a_hosts_messages_is_not_looked_at(prey: Prey) -> None:
+    """What the control plane says may be as long."""
+    with pytest.raises(errors.PayloadTooLarge, match="1048576"):
+        await prey.evil.call("conductor", "hello", {"host": EVIL, "x": "y" * 1024 * 1024})
+    assert (await prey.control.call(f"compute@{GOOD}", "echo", {"x": "y" * 2 * 1024 * 1024}))["x"]
+
+
+def test_the_longest_report_of_a_host_may_pass() -> None:
+    fault = Fault(code=FaultCode.HYPERVISOR, generation=10**6, message="m" * 2200, detail="d" * 2300, at=2e9)
+    words = tuple(InstanceReport(id=f"{n:032}", epoch=10**6, fault=fault, observed=ObservedInstance(
+        state=GuestState.RUNNING, generation=10**6, reboots=100, at=2e9)) for n in range(BATCH))
+    longest = Report(host="h" * 200, worker="compute", session=10**6, counter=10**9, instances=words)
+    raw = envelope.dump(envelope.Report(body=wire.dump(longest)))
+    assert len(raw) < 0.8 * AmqpSettings().largest_of_hosts
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_call_whose_number_is_no_text_is_told_in_few_words(prey: Prey, logged: list[dict[str, Any]]) -> None:
+    body = call("fetch", {"host": EVIL, "worker": "compute", "session": 1})
+    channel = await prey.channel()
+    channel.consumers["replies"] = lambda channel, message: None
+    await channel.basic_consume(queue="amq.rabbitmq.reply-to", consumer_tag="replies", no_ack=True)
+    for _ in range(3):
+        channel.basic_publish(exchange=prey.prefix, routing_key=f"{prey.prefix}.conductor.calls", content=Content(
+            body, properties={"user-id": f"stackd-host-{EVIL}", "reply-to": "amq.rabbitmq.reply-to",
+                              "correlation-id": b"\xff\xfe"}))
+    await soon(channel.exchange_declare(exchange=prey.prefix, passive=True))
+    await prey.settled()
+    assert not [event for event in logged if "log_failure" in event]
+    assert any("number of a call" in formatEvent(event) for event in logged)
 
 
 @pytest_twisted.ensureDeferred

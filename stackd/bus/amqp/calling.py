@@ -132,8 +132,12 @@ class Calling:
     def reply(self, user: str, to: str, correlation_id: str, raw: bytes) -> None:
         """Answer what ``user`` asked; nobody hears of it when the caller is gone.
 
-        Raises ``NotAllowed`` for an address that no broker wrote.
+        Raises ``NotAllowed`` for an address that no broker wrote, ``Malformed`` for a number that cannot be sent back.
         """
+        try:
+            correlation_id.encode()
+        except UnicodeEncodeError as error:
+            raise errors.Malformed(f"The number of a call cannot be sent back: {error.reason}.") from error
         try:
             content = envelope.content(raw, "reply", self._settings.largest, correlation_id=correlation_id)
         except errors.PayloadTooLarge as error:

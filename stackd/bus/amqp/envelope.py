@@ -59,6 +59,9 @@ Message = Wake | Report | Call | Reply
 _KINDS: dict[type, str] = {Wake: "wake", Report: "report", Call: "call", Reply: "reply"}
 _FIELDS = {cls: tuple(each.name for each in fields(cls)) for cls in _KINDS}
 
+_PLAIN: dict[str, tuple[type, ...]] = {"body": (dict,), "method": (str,), "deadline": (int, float)}
+"""Of which types these are; a truth value passes for a number."""
+
 
 def dump(message: Message) -> bytes:
     """The bytes of a message."""
@@ -77,16 +80,18 @@ def load(cls: type[Any], raw: bytes) -> Any:
         version = found["v"]
     except (ValueError, KeyError, TypeError) as error:
         raise errors.Malformed(f"This is no {_KINDS[cls]} of the bus: {error!r}.") from error
-    if not isinstance(version, int) or version not in READS:
-        raise errors.NotSupported(f"A {_KINDS[cls]} of version {version} came over the bus; this release reads "
-                                  f"{', '.join(map(str, sorted(READS)))}.",
+    if not isinstance(version, int) or isinstance(version, bool) or version not in READS:
+        raise errors.NotSupported(f"A {_KINDS[cls]} of version {str(version)[:80]} came over the bus; this release "
+                                  f"reads {', '.join(map(str, sorted(READS)))}.",
                                   remedy="Upgrade one release at a time.")
     try:
         made = cls(**{name: found[name] for name in _FIELDS[cls] if name in found})
     except TypeError as error:
         raise errors.Malformed(f"This is no {_KINDS[cls]} of the bus: {error}.") from error
-    if not isinstance(getattr(made, "body", {}), dict):
-        raise errors.Malformed(f"The body of a {_KINDS[cls]} is no object.")
+    for name, kinds in _PLAIN.items():
+        value = getattr(made, name, None)
+        if hasattr(made, name) and (not isinstance(value, kinds) or isinstance(value, bool)):
+            raise errors.Malformed(f"The {name} of a {_KINDS[cls]} is a {type(value).__name__}.")
     return made
 
 

@@ -6,7 +6,7 @@ dies the broker gives what it held to others. A call is begun once at most.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,11 +22,17 @@ from stackd.bus.amqp.topology import Consumer, Names, Queue, Topology
 from stackd.bus.amqp.wire import WireChannel
 from stackd.interfaces.bus import Body, IEndpoint, ISubscription
 from stackd.interfaces.clock import Clock
+from stackd.rules.admitting import host_of_user
 
 _log = Logger()
 Admit = Callable[[str, str, str, Body], None]
 """(user, address, ``report``, ``wake`` or the method of a call, body): raises ``NotAllowed`` for what this user of the
 broker may not say. The broker vouches for the user; it is empty where the sender gave none."""
+T = TypeVar("T")
+LOGGED = 80
+"""Letters of the name of a call that reach a log."""
+LONGEST_LINE = 500
+"""Letters of why something was refused, which may repeat what the sender wrote."""
 _LOOK_AGAIN = envelope.dump(envelope.Wake())
 SENDER = "stackd-sender"
 """The header with the users who sent before what the operator sends again, a line each; all must be admitted."""
@@ -164,11 +170,11 @@ class AmqpSubscription:
     async def _take_report(self, channel: WireChannel, message: Message) -> None:
         self._begun()
         try:
-            report = envelope.load(envelope.Report, message.content.body)
+            report = self._read(envelope.Report, message)
             self._admitted(message, "report", report.body)
             if await self._applied(channel, report):
                 self._acknowledge(channel, message)
-        except (errors.NotAllowed, errors.Malformed, errors.NotSupported) as error:
+        except (errors.NotAllowed, errors.Malformed, errors.NotSupported, errors.PayloadTooLarge) as error:
             self._refusals.tell(error)
             self._set_aside(channel, message)
         except Exception:
@@ -228,7 +234,7 @@ class AmqpSubscription:
             to = properties.get("reply-to", "")
             if to:
                 self._calling.reply(properties.get("user-id", ""), to, properties.get("correlation-id", ""), reply)
-        except errors.NotAllowed as error:
+        except (errors.NotAllowed, errors.Malformed) as error:
             # Nobody makes us write into a queue that they may not write to.
             self._refusals.tell(error)
         finally:
@@ -237,11 +243,11 @@ class AmqpSubscription:
     async def _reply_to(self, message: Message) -> bytes:
         method = "?"
         try:
-            call = envelope.load(envelope.Call, message.content.body)
-            method = call.method
-            self._admitted(message, method, call.body)
+            call = self._read(envelope.Call, message)
+            method = call.method[:LOGGED]
+            self._admitted(message, call.method, call.body)
             return envelope.dump(envelope.Reply(ok=await self._answer(call, message.redelivered)))
-        except errors.NotAllowed as error:
+        except (errors.NotAllowed, errors.Malformed, errors.PayloadTooLarge) as error:
             self._refusals.tell(error)
             return envelope.dump_failure(error)
         except errors.StackdError as error:
@@ -253,16 +259,29 @@ class AmqpSubscription:
     async def _answer(self, call: envelope.Call, redelivered: bool) -> Any:
         late = self._clock.seconds() - call.deadline
         if late > self._settings.clock_skew:
-            raise errors.CallTimedOut(f"{call.method} reached {self._address} {late:.1f} s after its deadline.",
+            raise errors.CallTimedOut(f"{call.method[:LOGGED]} reached {self._address} {late:.1f} s "
+                                      "after its deadline.",
                                       remedy="When this happens often, set the clocks of the hosts right.")
         if redelivered:
-            raise errors.OutcomeUnknown(f"The connection was lost while {self._address} answered {call.method}.")
+            raise errors.OutcomeUnknown(f"The connection was lost while {self._address} answered "
+                                        f"{call.method[:LOGGED]}.")
         method = self._endpoint.calls.get(call.method)
         if method is None:
-            raise errors.NotSupported(f"{self._address} does not know the call {call.method}.")
+            raise errors.NotSupported(f"{self._address} does not know the call {call.method[:LOGGED]}.")
         return await method(call.body)
 
     # --- who may say what ---
+
+    def _read(self, cls: type[T], message: Message) -> T:
+        """The message, whose bytes are let go; raises ``PayloadTooLarge`` before a host's are looked at."""
+        raw, message.content.body = message.content.body, b""
+        most = self._settings.largest_of_hosts
+        host = next(filter(None, map(host_of_user, senders(message.content.properties))), "")
+        if host and len(raw) > most:
+            raise errors.PayloadTooLarge(f"The host {host} sent {len(raw)} bytes to {self._address} at once; the bus "
+                                         f"takes {most} of a host.", remedy="Ask for less at once.")
+        read: T = envelope.load(cls, raw)
+        return read
 
     def _admitted(self, message: Message, word: str, body: Body) -> None:
         """Raise ``NotAllowed`` for what its sender may not say; the broker lets nobody claim to be another."""
@@ -298,5 +317,6 @@ class Refusals:
         if now < self._quiet_until:
             self._unsaid += 1
             return
-        _log.warn("Refused: {error} ({unsaid} more since the last such line)", error=str(error), unsaid=self._unsaid)
+        _log.warn("Refused: {error} ({unsaid} more since the last such line)", error=str(error)[:LONGEST_LINE],
+                  unsaid=self._unsaid)
         self._quiet_until, self._unsaid = now + 1.0, 0
