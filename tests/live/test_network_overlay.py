@@ -11,14 +11,13 @@ import pytest
 import pytest_twisted
 from attrs import evolve
 
-from stackd import errors
-from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.linuxbridge.names import METADATA, router_mac, tunnel_link
 from stackd.drivers.networks.namespaces import listening_socket
 from stackd.model.groups import Direction
 from stackd.model.wirings import NetworkWiring, ObservedWiring, PortWiring, WiringChange
-from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, removal_of, rule, shown
+from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, rule, shown
 from stackd.testing.lab.fabric import UNDERLAY_LINK
+from tests.live.dying import assigned, died, recovered, traces
 from tests.live.overlay_bench import OverlayBench, OverlayHost, fabricated
 from tests.live.plugging import Guest, blocked, connects, pings, run
 
@@ -322,41 +321,23 @@ async def test_tunnels_moved_and_taken_away(bench: OverlayBench) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_died_half_way(bench: OverlayBench) -> None:
-    """Whichever outside command was the last before the worker died: applying again wires all, removing leaves none."""
+    """Whichever command was the last before the worker died: the next one has all wired, peers too, or leaves none."""
     host, others = bench.hosts[0], [each.tunnel for each in bench.hosts[1:]]
     network = network_of(peers=tuple(others))
     change = WiringChange(networks=(network,), ports=(port_of(network, 5),))
-    fewer = WiringChange(networks=(evolve(network, generation=2, peers=(others[0],)),))
+    fewer = evolve(change, networks=(evolve(network, generation=2, peers=(others[0],)),))
+    nothing = assigned(change, change.ports[0].id)
     survived = 0
-    while await died(host, change, survived):
-        await host.driver().apply(change)
-        assert await host.driver().observe() == shown(change), survived
-        if await died(host, fewer, survived):
-            await host.driver().apply(fewer)
-        assert (await host.driver().observe()).networks == {network.id: 2}, survived
+    while await died(host, assigned(change), survived):
+        assert await recovered(host, assigned(change)) == shown(change), survived
+        await died(host, assigned(fewer), survived)
+        assert await recovered(host, assigned(fewer)) == shown(fewer), survived
         assert flooded(host, network) == others[:1]
-        if await died(host, removal_of(change), survived):
-            await host.driver().apply(removal_of(change))
-        assert await host.driver().observe() == ObservedWiring(), survived
+        await died(host, nothing, survived)
+        assert await recovered(host, nothing) == ObservedWiring(), survived
+        assert traces(host, network) == [], survived
         survived += 1
     assert survived > 5
-
-
-async def died(host: OverlayHost, change: WiringChange, survived: int) -> bool:
-    """Apply with a driver whose commands fail after so many; whether they did."""
-    left = [survived]
-
-    def run_some(*args: object, **kwargs: object) -> object:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError("the worker died")
-        return subprocess.run(*args, **kwargs)  # type: ignore[call-overload]
-
-    try:
-        await host.driver(Commands(host.name, run_some)).apply(change)  # type: ignore[arg-type]
-    except errors.TransientFailure:
-        return True
-    return False
 
 
 def test_a_cable_pulled_and_put_back(bench: OverlayBench) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 
 import pytest
 import pytest_twisted
@@ -12,13 +11,14 @@ from attrs import evolve
 
 from stackd import errors
 from stackd.drivers.networks import hostnet
-from stackd.drivers.networks.linuxbridge.commands import Commands
 from stackd.drivers.networks.linuxbridge.hostrules import link_local
 from stackd.drivers.networks.linuxbridge.names import router_mac
 from stackd.drivers.networks.namespaces import listening_socket, within
 from stackd.model.groups import Direction
 from stackd.model.wirings import ObservedWiring, WiringChange
-from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, removal_of, rule, shown
+from stackd.rules.plans.wiring import AssignedWiring, change_for
+from stackd.testing.contracts.network import floating_of, group_of, network_of, port_of, rule, shown
+from tests.live.dying import assigned, died, recovered, traces
 from tests.live.network_bench import LiveBench, hosted
 from tests.live.plugging import BLOCKED, blocked, connects, pings, run
 
@@ -342,33 +342,106 @@ async def test_a_subnet_over_the_way_outside(bench: LiveBench) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_died_half_way(bench: LiveBench) -> None:
-    """Whichever outside command was the last before the worker died: applying again wires all, removing leaves none."""
+    """Whichever command was the last before the worker died: the next one wires all and guests are served, or none.
+
+    Until a router is gone, nobody is told that the floating address it answers for is free.
+    """
     network, group = network_of(), group_of(OUT, SSH)
     port = port_of(network, 5, group_ids=(group.id,))
     change = WiringChange(networks=(network,), ports=(port,), groups=(group,), floating_ips=(floating_of(port),))
+    floating, router = change.floating_ips[0].id, bench.driver().router_namespace(network.id)
+    wanted, nothing = assigned(change), assigned(change, port.id, floating)
     survived = 0
-    while await died(bench, change, survived):
-        await bench.driver().apply(change)
-        assert await bench.driver().observe() == shown(change), survived
-        if await died(bench, removal_of(change), survived):
-            await bench.driver().apply(removal_of(change))
-        assert await bench.driver().observe() == ObservedWiring(), survived
+    while await died(bench, wanted, survived):
+        assert await recovered(bench, wanted) == shown(change), survived
+        guest = bench.guest(port, network.bridge)
+        assert guest.dhcp()["ip"] == "10.0.0.5", survived
+        guest.remove()
+        bench.guests.remove(guest)
+        if await died(bench, nothing, survived) and router in run("", "ip", "netns", "list"):
+            assert floating in (await bench.driver().observe()).floating_ips, survived
+        assert await recovered(bench, nothing) == ObservedWiring(), survived
+        assert traces(bench, network) == [], survived
         survived += 1
     assert survived > 5
 
 
-async def died(bench: LiveBench, change: WiringChange, survived: int) -> bool:
-    """Apply with a driver whose commands fail after so many; whether they did."""
-    left = [survived]
+@pytest_twisted.ensureDeferred
+async def test_died_withdrawing_an_address(bench: LiveBench) -> None:
+    """Whichever command was the last before the worker died: the next one withdraws the address, or leads it in."""
+    network, group = network_of(), group_of(OUT, SSH)
+    port = port_of(network, 5, group_ids=(group.id,))
+    change = WiringChange(networks=(network,), ports=(port,), groups=(group,), floating_ips=(floating_of(port),))
+    wanted, withdrawn = assigned(change), assigned(change, change.floating_ips[0].id)
+    await recovered(bench, wanted)
+    guest = bench.guest(port, network.bridge)
+    guest.address("10.0.0.5")
+    survived = 0
+    with guest.listen(22):
+        while await died(bench, withdrawn, survived):
+            assert (await recovered(bench, withdrawn)).floating_ips == {}, survived
+            assert connects(bench.outside, FLOATING, 22, 0.2) is None, survived
+            await died(bench, wanted, survived)
+            assert await recovered(bench, wanted) == shown(change), survived
+            assert connects(bench.outside, FLOATING, 22), survived
+            survived += 1
+    assert survived > 3
 
-    def run_some(*args: object, **kwargs: object) -> object:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError("the worker died")
-        return subprocess.run(*args, **kwargs)  # type: ignore[call-overload]
 
-    try:
-        await bench.driver(Commands(bench.name, run_some)).apply(change)  # type: ignore[arg-type]
-    except errors.TransientFailure:
-        return True
-    return False
+@pytest_twisted.ensureDeferred
+async def test_failed_beside_another(bench: LiveBench) -> None:
+    """A removal that failed because another network could not be wired is not forgotten, and is not held up by it."""
+    going, stuck, other = network_of(), network_of(), network_of()
+    await bench.driver().apply(WiringChange(networks=(going,)))
+    run(bench.name, "ip", "link", "add", stuck.bridge, "type", "veth", "peer", "name", "nobridge")
+    driver = bench.driver()
+    with pytest.raises(errors.TransientFailure):
+        await driver.apply(WiringChange(networks=(stuck,), remove_networks=(going.id,)))
+    planned = change_for(AssignedWiring(), await driver.observe())
+    assert set(planned.remove_networks) == {going.id, stuck.id}
+    await driver.apply(WiringChange(remove_networks=(going.id,)))
+    assert traces(bench, going) == []
+    await driver.apply(WiringChange(networks=(other,)))
+    run(bench.name, "ip", "link", "del", stuck.bridge)
+    await driver.apply(WiringChange(networks=(stuck,)))
+    assert await bench.driver().observe() == ObservedWiring(networks={stuck.id: 1, other.id: 1})
+
+
+@pytest.mark.parametrize(("step", "dns"), [("dnsmasq._signal", "192.0.2.53"), ("dnsmasq.Dnsmasq.stop", "192.0.2.99"),
+                                           ("driver.announce", "192.0.2.53")])
+@pytest_twisted.ensureDeferred
+async def test_died_before_others_heard(bench: LiveBench, monkeypatch: pytest.MonkeyPatch, step: str, dns: str) -> None:
+    """The rules stand, but the worker died before the server or the link was told: the next one tells them."""
+    old = network_of()  # of which the host's own resolver is told, 192.0.2.53
+    network = evolve(old, subnets=(evolve(old.subnets[0], dns=(dns,)),))
+    port = port_of(network, 6)
+    change = WiringChange(networks=(network,), ports=(port,), floating_ips=(floating_of(port),))
+    await bench.driver().apply(WiringChange(networks=(old,), ports=(port_of(old, 5),)))
+
+    def die(*_: object) -> None:
+        raise OSError("the worker died")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"stackd.drivers.networks.linuxbridge.{step}", die)
+        with pytest.raises((OSError, errors.TransientFailure)):
+            await bench.driver().apply(change)
+    with listening_to_arp(bench) as heard:
+        await recovered(bench, assigned(change))
+        assert announced(heard) == FLOATING
+    lease = bench.guest(port, network.bridge).dhcp()
+    assert (lease["ip"], lease["dns"]) == ("10.0.0.6", dns)
+
+
+def listening_to_arp(bench: LiveBench) -> socket.socket:
+    """Hears every ARP packet that reaches the outside."""
+    made = within(bench.outside, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)))
+    made.settimeout(2)
+    return made
+
+
+def announced(heard: socket.socket) -> str:
+    """The next address that somebody outside is told to be its own."""
+    while True:
+        frame = heard.recv(100)
+        if frame[28:32] == frame[38:42]:
+            return socket.inet_ntoa(frame[28:32])

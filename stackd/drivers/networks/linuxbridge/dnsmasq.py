@@ -28,22 +28,27 @@ class Dnsmasq:
         self._dns = dns
 
     def ensure(self, network: NetworkWiring, ports: Iterable[PortWiring], namespace: str, files: DhcpFiles) -> None:
-        """Let a server run with these reservations; restarted only when it has to unlearn something."""
+        """Let a server run with these reservations; restarted only when it has to unlearn something.
+
+        It is stopped before its configuration changes, and always told to read the hosts again: a file that is as
+        it should be does not tell that the server has read it.
+        """
         ports = tuple(ports)
         if not served(network):
             self.stop(files)
             return
-        changed = write_whole(files.conf, render_conf(network, files, self._dns))
-        moved = write_whole(files.hosts, render_hosts(ports))
+        conf = render_conf(network, files, self._dns)
         leases = read_text(files.leases)
         kept = kept_leases(leases, ports)
-        if changed or kept != leases or not self.serves(files, namespace):
+        if conf != read_text(files.conf) or kept != leases or not self.serves(files, namespace):
             self.stop(files)
             write_whole(files.leases, kept)
+        write_whole(files.conf, conf)
+        write_whole(files.hosts, render_hosts(ports))
         pid = self.running(files)
         if pid is None:
             self._commands.within(namespace, "dnsmasq", f"--conf-file={files.conf}")
-        elif moved:
+        else:
             _signal(pid, signal.SIGHUP)
 
     def running(self, files: DhcpFiles) -> int | None:

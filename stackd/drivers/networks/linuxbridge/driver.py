@@ -2,7 +2,8 @@
 
 Bridges, taps and the security rules are in the host's namespace; each network has a router namespace with the
 subnets' gateways, DHCP, SNAT and floating addresses, so tenants may use the same prefixes. Every change is first
-kept in the state folder, then made true from there; doing it again completes what a crash left half-done.
+kept in the state folder, then made true from there; doing it again completes what a crash left half-done. That it
+must be done again is in the folder too: networks on which a change was begun and not ended are observed so.
 
 ::
 
@@ -42,6 +43,9 @@ from stackd.errors import PermanentFailure, TransientFailure
 from stackd.interfaces.network import INetworkDriver, IRouters
 from stackd.model.wirings import FloatingWiring, NetworkWiring, ObservedWiring, PortWiring, WiringChange
 
+UNFINISHED = -1
+"""The generation at which a network on which a change did not end is observed, and its floating addresses: no plan
+wants it, so they are wired again or removed."""
 _COMMENT = re.compile(r'comment "(network|port|group|floating) ([0-9a-f]{32}) (\d+)"')
 
 
@@ -107,20 +111,25 @@ class BlockingLinuxBridge:
         self._dnsmasq = Dnsmasq(commands, options.dns)
 
     def observe(self) -> ObservedWiring:
-        """Networks whose devices, rules and DHCP server stand, and in them what the rulesets' comments tell."""
+        """Networks whose devices, rules and DHCP server stand, and in them what the rulesets' comments tell.
+
+        Of one on which a change did not end, no port is wired, and every floating address may still be answered for.
+        """
         links = self.commands.links(self.commands.netns)
         host = {family: self._comments(self.commands.netns, family) for family in ("bridge", "inet")}
         tunnels = self._tunnels.standing()
         filtering = self._links.filtering()
         found: dict[str, dict[str, int]] = {"network": {}, "floating": {}}
         for network in self._folder.book.networks.values():
-            if self._stands(network, links, tunnels):
+            if network.id not in self._folder.begun and self._stands(network, links, tunnels):
                 router = self._comments(self._links.router(network.id), "inet")
                 found["network"].update(router["network"])
                 found["floating"].update(router["floating"])
         book = self._folder.book
         ports = {id: generation for id, generation in host["bridge"]["port"].items()
                  if id in book.ports and book.ports[id].network_id in found["network"]}
+        found["network"].update(dict.fromkeys(self._folder.begun, UNFINISHED))
+        found["floating"].update(dict.fromkeys(self._unfinished_floating(), UNFINISHED))
         whole = filtering and "table" in host["inet"]
         return ObservedWiring(networks=found["network"], ports=ports if whole else {},
                               floating_ips=found["floating"], groups=host["inet"]["group"] if whole else {})
@@ -133,7 +142,8 @@ class BlockingLinuxBridge:
         self._check_cables(change.networks)
         touched = self._touched(change)
         gone = {id for id in change.remove_networks if id not in {network.id for network in change.networks}}
-        self._folder.enter(change)
+        again = touched & self._folder.begun
+        self._folder.enter(change, touched | gone)
         self._links.ensure_filtering()
         networks = [self._folder.book.networks[id] for id in sorted(touched) if id in self._folder.book.networks]
         for network in networks:
@@ -145,7 +155,9 @@ class BlockingLinuxBridge:
             self._serve(network)
         for id in gone:
             self._remove_network(id)
-        self._announce(change.floating_ips)
+        self._announce({*change.floating_ips, *(floating for network in networks if network.id in again
+                                                for floating in self._floating_of(network))})
+        self._folder.end(touched | gone)
 
     def clean(self) -> None:
         """Remove all that carries the mark: networks of the state folder and others found by alias or name.
@@ -232,6 +244,14 @@ class BlockingLinuxBridge:
                 announce(self._links.router(port.network_id), names.PUBLIC, floating.address)
             except OSError as error:
                 raise TransientFailure(f"{floating.address} cannot be announced: {error}.") from None
+
+    def _unfinished_floating(self) -> set[str]:
+        """Ids that the book or a router's rules know on networks on which a change did not end."""
+        book, begun = self._folder.book, self._folder.begun
+        standing = {id for network_id in begun
+                    for id in self._comments(self._links.router(network_id), "inet")["floating"]}
+        return standing | {floating.id for id in begun if id in book.networks
+                           for floating in self._floating_of(book.networks[id])}
 
     def _floating_of(self, network: NetworkWiring) -> list[FloatingWiring]:
         book = self._folder.book
