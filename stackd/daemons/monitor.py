@@ -3,7 +3,7 @@
 ``split`` adds it to every daemon; a worker of several tells its master instead, who tells of all (``prefork_monitor``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ def checks_of(parts: PlainParts, service: Any) -> Checks:
 
 def bus_complaint(parts: PlainParts) -> str:
     """Whether the bus takes messages; one within the process always does."""
-    return "" if getattr(parts.bus, "connected", True) else "No broker is reached, or it takes no messages."
+    complaint: Callable[[], str] = getattr(parts.bus, "complaint", str)
+    return complaint()
 
 
 def _of_services(service: Any) -> Any:

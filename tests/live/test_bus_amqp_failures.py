@@ -110,3 +110,35 @@ async def test_a_broker_without_memory_is_waited_for(buses: Buses, rabbitmq: Rab
         rabbitmq.control("set_vm_memory_high_watermark", "absolute", "512MB")
     await soon(waiting)
     assert [(await soon(endpoint.reports.get()))["n"] for _ in range(2)] == [0, 1]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stop_does_not_wait_for_a_broker_without_memory(buses: Buses, rabbitmq: RabbitMq) -> None:
+    """It sends heartbeats, but reads nothing of what we say."""
+    bus = buses.add()
+    subscription = await bus.serve("conductor", ListeningEndpoint())
+    rabbitmq.control("set_vm_memory_high_watermark", "absolute", "1MB")
+    try:
+        with pytest.raises(errors.CallTimedOut):
+            await bus.call("conductor", "echo", {}, 0.5)
+        assert "takes no messages" in bus.complaint()
+        await soon(begun(subscription.stop()))
+        await soon(bus.stopService())
+    finally:
+        rabbitmq.control("set_vm_memory_high_watermark", "absolute", "512MB")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_queue_that_cannot_be_had_is_told_of(buses: Buses, rabbitmq: RabbitMq) -> None:
+    """As after a change of a queue's arguments: the daemon runs, and serves nothing."""
+    first, second = (buses.add(kept=("conductor",), most_kept=most) for most in (5, 6))
+    await first.serve("conductor", ListeningEndpoint())
+    waiting = begun(second.serve("conductor", ListeningEndpoint()))
+    while "PRECONDITION_FAILED" not in second.complaint():
+        await after(0.05)
+    assert not waiting.called and not first.complaint()
+    await first.stopService()
+    rabbitmq.control("delete_queue", f"{buses.prefix}.conductor.reports")
+    await soon(waiting)
+    while second.complaint():
+        await after(0.05)

@@ -95,6 +95,10 @@ class AmqpBus(Service):
         """Whether a broker is reached and takes messages."""
         return self._connection.takes
 
+    def complaint(self) -> str:
+        """Why it does not do all that it should; empty while it does."""
+        return self._connection.complaint()
+
     # --- the bus ---
 
     def wake(self, address: str, body: Body) -> None:

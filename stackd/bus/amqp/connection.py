@@ -7,12 +7,12 @@ one of each process.
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import cycle
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
@@ -24,6 +24,8 @@ from stackd.bus.amqp.delegate import WireDelegate
 from stackd.bus.amqp.settings import AmqpSettings, Broker
 from stackd.bus.amqp.topology import Declared
 from stackd.bus.amqp.wire import WireChannel, WireClient
+from stackd.errors import Overloaded
+from stackd.interfaces.clock import Clock
 
 _log = Logger()
 
@@ -41,6 +43,7 @@ class _Once(Factory):
         return self._client
 
 
+AGREES_WITHIN = 2.0
 OPENING = 16
 """Channels opened at once: of thousands a busy broker would forget the first queue before the last is consumed."""
 
@@ -79,6 +82,8 @@ class LastingChannel:
         self._ended = False
         self._opening: WireChannel | None = None
         self.channel: WireChannel | None = None
+        self.complaint = ""
+        """Why it is not open, where that is not for want of a connection."""
 
     async def open(self, client: WireClient) -> None:
         """Open it on a new connection in its turn; one that fails comes back by itself."""
@@ -91,7 +96,11 @@ class LastingChannel:
     async def _open(self, client: WireClient) -> None:
         if self._ended or client.closed or self._opening is not None or self.channel is not None:
             return
-        channel = self._opening = client.new_channel()
+        try:
+            channel = self._opening = client.new_channel()
+        except Overloaded as error:
+            self._come_back(error)
+            return
         channel.on_close = self._closed
         channel.on_cancel = lambda tag: self._cancelled(channel, tag)
         try:
@@ -99,7 +108,7 @@ class LastingChannel:
             await self._declared(client.server_properties).declare(channel)
         except Closed:
             return  # _closed was called
-        self._opening, self.channel = None, channel
+        self._opening, self.channel, self.complaint = None, channel, ""
         self._backoff.reset()
         self._opened(channel)
 
@@ -112,7 +121,7 @@ class LastingChannel:
         channel, self.channel = self.channel or self._opening, None
         if channel is not None:
             channel.on_close = lambda error: None
-            await _left(channel)
+            await answered(self._connection.clock, _left(channel))
 
     def _cancelled(self, channel: WireChannel, tag: str) -> None:
         _log.warn("The queue {queue} was deleted; it is declared again", queue=tag)
@@ -123,12 +132,16 @@ class LastingChannel:
         self.channel = self._opening = None
         client = self._connection.client
         if client is not None and not client.closed:
-            seconds = self._backoff.next()
-            _log.error("The broker closed a channel, which is opened again in {seconds} s: {error}",
-                       error=str(error), seconds=round(seconds, 2))
-            self._again = self._connection.clock.callLater(seconds, self._open_again)
+            self._come_back(error)
         if was_open:
             self._lost(error)
+
+    def _come_back(self, error: Exception) -> None:
+        self.complaint = f"The broker refuses a channel: {error}"
+        seconds = self._backoff.next()
+        _log.error("A channel is not open, and is opened again in {seconds} s: {error}",
+                   error=str(error), seconds=round(seconds, 2))
+        self._again = self._connection.clock.callLater(seconds, self._open_again)
 
     def _open_again(self) -> None:
         client = self._connection.client
@@ -141,6 +154,15 @@ async def _left(channel: WireChannel) -> None:
         await channel.leave()
     except Closed:
         pass  # it was lost meanwhile, which is as good
+
+
+async def answered(clock: Clock, coroutine: Coroutine[Any, Any, None]) -> None:
+    """Wait for what the broker must agree to, but not for long: while it is short of memory it reads nothing."""
+    try:
+        await Deferred.fromCoroutine(coroutine).addTimeout(AGREES_WITHIN, clock)  # type: ignore[arg-type]
+    except TimeoutError:
+        _log.warn("The broker did not answer within {seconds} s; what it has of us it will miss by itself",
+                  seconds=AGREES_WITHIN)
 
 
 class AmqpConnection(Service):
@@ -159,7 +181,7 @@ class AmqpConnection(Service):
         self._random = randomness
         self._client_name = client_name
         self._flow = flow
-        self._trusted = settings.trusted()
+        settings.trusted()  # what is wrong with it is told at the start
         self._channels: list[LastingChannel] = []
         self._life: Deferred[None] | None = None
         self._waiting: Deferred[Any] | None = None
@@ -169,6 +191,12 @@ class AmqpConnection(Service):
         """Whether the broker takes messages now."""
         client = self.client
         return client is not None and not (client.closed or client.blocked or client.congested)
+
+    def complaint(self) -> str:
+        """Why it does not do all that it should; empty while it does."""
+        if not self.takes:
+            return "No broker is reached, or it takes no messages."
+        return next((each.complaint for each in self._channels if each.complaint), "")
 
     def backoff(self) -> Backoff:
         """A new one."""
@@ -249,7 +277,8 @@ class AmqpConnection(Service):
         endpoint = HostnameEndpoint(self.clock, broker.host, broker.port, timeout=self._settings.connect_within)
         if not broker.tls:
             return endpoint
-        certificates = [Certificate.loadPEM(text) for text in self._trusted]  # type: ignore[arg-type]
+        # Read anew: the authority may have changed.
+        certificates = [Certificate.loadPEM(text) for text in self._settings.trusted()]  # type: ignore[arg-type]
         roots = trustRootFromCertificates(certificates) if certificates else None  # type: ignore[no-untyped-call]
         return wrapClientTLS(optionsForClientTLS(broker.host, trustRoot=roots), endpoint)
 

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from stackd import errors
 from stackd.bus.amqp import envelope
 from stackd.bus.amqp.calling import Calling
-from stackd.bus.amqp.connection import AmqpConnection
+from stackd.bus.amqp.connection import AmqpConnection, answered
 from stackd.bus.amqp.topology import Consumer, Names, Queue, Topology
 from stackd.bus.amqp.wire import WireChannel
 from stackd.interfaces.bus import Body, IEndpoint, ISubscription
@@ -71,7 +71,8 @@ class AmqpSubscription:
         self._stopped = True
         channel = self._lasting.channel
         if channel is not None:
-            await self._cancel(channel)
+            await answered(self._clock, self._cancel(channel))
+            channel.consumers.clear()  # also where the broker did not agree
         for pause, later in list(self._pauses.items()):
             later.cancel()
             pause.callback(None)
