@@ -72,7 +72,8 @@ class Conductor:
         known = wire.load(FetchRequest, body).known
         return wire.dump(Assignments(
             version=Version(incarnation="a" * 32, number=1), full=not known.incarnation,
-            instances=() if known.incarnation else (an_assignment(an_instance(observed=ObservedInstance())),)))
+            instances=() if known.incarnation else (
+                an_assignment(an_instance(launched_at=None, observed=ObservedInstance())),)))
 
 
 def configured(folder: Path, url: str, prefix: str) -> Path:

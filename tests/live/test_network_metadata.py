@@ -124,7 +124,7 @@ async def test_the_network_daemon_alone_serves_its_host(bench: LiveBench) -> Non
         assert "503" in failed.value.stderr
         away.clear()
         for _ in range(100):
-            if daemon.worker.assigned.session:
+            if daemon.worker.assigned.version.incarnation:
                 break
             await deferLater(reactor, 0.1)
         assert await asked(guest.name, "latest/meta-data/hostname") == "web.novalocal"
