@@ -51,8 +51,7 @@ def test_a_sample_of_the_crash_suite_passes(any_server: DatabaseServer, url: str
 
 
 @SERVERS
-@pytest.mark.parametrize("wiped", [False, True])
-def test_a_broker_dies_while_much_is_launched_and_ended(any_server: DatabaseServer, url: str, wiped: bool,
+def test_a_broker_dies_while_much_is_launched_and_ended(any_server: DatabaseServer, url: str,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     with private_broker() as broker:
         monkeypatch.setenv(brokered.VARIABLE, broker.url)
@@ -62,7 +61,7 @@ def test_a_broker_dies_while_much_is_launched_and_ended(any_server: DatabaseServ
         ids: list[str] = []
         for number in range(LAUNCHES // AT_ONCE):
             if number == 8:
-                lose(broker, wiped)
+                lose(broker)
             if number == 14:
                 broker.start()
             ids += launched(cloud)
@@ -71,7 +70,7 @@ def test_a_broker_dies_while_much_is_launched_and_ended(any_server: DatabaseServ
         assert Counter(steady(cloud, id) for id in ids) == {Steady.ACTIVE: LAUNCHES}
         cloud.run(cloud.core.instances.terminate(cloud.caller, ids[::2]))
         cloud.advance(0.1)
-        lose(broker, wiped)
+        lose(broker)
         cloud.advance(5)
         broker.start()
         rest(cloud)
@@ -80,11 +79,10 @@ def test_a_broker_dies_while_much_is_launched_and_ended(any_server: DatabaseServ
         cloud.lines.close()
 
 
-def lose(broker: RabbitMq, wiped: bool) -> None:
-    """The broker dies, and forgets everything where it shall."""
+def lose(broker: RabbitMq) -> None:
+    """The broker dies, and forgets everything."""
     broker.kill()
-    if wiped:
-        broker.wipe()
+    broker.wipe()
 
 
 def launched(cloud: MemoryCloud) -> list[str]:
