@@ -4,7 +4,8 @@
 keys (network, address) and (network, mac) are the last word.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 from sqlalchemy import select
@@ -51,8 +52,9 @@ Candidates = list[tuple[Subnet, int]]
 
 
 def create(tx: Transaction, asks: Sequence[PortAsk]) -> tuple[Port, ...]:
-    """Make ports, in the order asked, in at most nine statements while subnets are not full.
+    """Make ports, in the order asked, in at most nine statements.
 
+    There are more when subnets are nearly full, or a hardware address that was drawn is in use.
     Raises ``NotFound`` for a subnet or group that is not there, ``InvalidValue``, ``AddressInUse``,
     ``NoMoreAddresses``.
     """
@@ -113,24 +115,30 @@ def _group_names(tx: Transaction, asks: Sequence[PortAsk]) -> dict[str, GroupNam
 
 def _free_ids(tx: Transaction, asks: Sequence[PortAsk]) -> list[str]:
     """New ids whose hardware addresses are free in the networks concerned, the ones asked for included."""
-    networks = sorted({ask.network_id for ask in asks})
-    ids = [new_id() for _ in asks]
-    while True:
-        macs = [ask.mac or addressing.mac_of(id) for ask, id in zip(asks, ids, strict=True)]
-        taken = set(tx.execute(select(ports.c.mac).where(ports.c.network_id.in_(networks),
-                                                         ports.c.mac.in_(macs))).scalars())
-        again = []
-        for index, mac in enumerate(macs):
-            if mac in taken:
-                again.append(index)
-            taken.add(mac)
-        if not again:
-            return ids
-        for index in again:
-            if (mac_asked := asks[index].mac) is not None:
-                raise errors.AlreadyExists("mac_address", mac_asked,
-                                           remedy="Choose another hardware address, or none.")
-            ids[index] = new_id()
+    asked = Counter(ask.mac for ask in asks if ask.mac is not None)
+    _refuse_macs(mac for mac, times in asked.items() if times > 1)
+    # Unlike each other before the database is asked: of 16 million, two of 300 are alike once in 370 times.
+    used = set(asked)
+    ids = [_id_unlike(used) for _ in asks]
+    beside = ports.c.network_id.in_(sorted({ask.network_id for ask in asks}))
+    while taken := set(tx.execute(select(ports.c.mac).where(beside, ports.c.mac.in_(
+            [ask.mac or addressing.mac_of(id) for ask, id in zip(asks, ids, strict=True)]))).scalars()):
+        _refuse_macs(taken & set(asked))
+        ids = [_id_unlike(used) if addressing.mac_of(id) in taken else id for id in ids]
+    return ids
+
+
+def _id_unlike(used: set[str]) -> str:
+    """A new id whose hardware address is none of these, and now is one of them."""
+    while addressing.mac_of(id := new_id()) in used:
+        pass
+    used.add(addressing.mac_of(id))
+    return id
+
+
+def _refuse_macs(macs: Iterable[str]) -> None:
+    for mac in macs:
+        raise errors.AlreadyExists("mac_address", mac, remedy="Choose another hardware address, or none.")
 
 
 def _addresses(tx: Transaction, asks: Sequence[PortAsk], candidates: Mapping[str, Candidates],

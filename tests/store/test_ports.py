@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from attrs import evolve
 from sqlalchemy import event, func, select
 
 from stackd import errors
@@ -73,6 +74,24 @@ def test_many_ports_take_few_statements_and_differ(cloud):
     made, sent = statements(cloud, ports.create, asks(cloud, project, 300, zone="us-east-1a"))
     assert len({port.fixed_ips[0].address for port in made}) == len({port.mac for port in made}) == 300
     assert len(sent) <= 9, sent
+
+
+def test_hardware_addresses_drawn_twice_cost_no_statement(cloud):
+    """Of 16 million, some 7 of 15,000 are drawn twice."""
+    project = cloud.project()
+    network = cloud.write(networks.add, _network(project.id))
+    cloud.write(subnets.add, [_subnet(network, "10.0.0.0/16")])
+    made, sent = statements(cloud, ports.create, [PortAsk(project_id=project.id, network_id=network.id)] * 15_000)
+    assert len({port.mac for port in made}) == 15_000
+    assert sum("SELECT ports.mac" in each for each in sent) == 1
+
+
+def test_two_ports_made_at_once_do_not_get_the_hardware_address_asked_for(cloud):
+    project = cloud.project()
+    alike = [evolve(ask, mac="fa:16:3e:00:00:01") for ask in asks(cloud, project, 2)]
+    with pytest.raises(errors.AlreadyExists, match="fa:16:3e:00:00:01"):
+        cloud.write(ports.create, alike)
+    assert used(cloud) == 0
 
 
 def test_a_port_made_is_a_port_found(cloud):
