@@ -129,3 +129,20 @@ async def test_a_stop_does_not_wait_for_a_broker_without_memory(buses: Buses, ra
         await soon(bus.stopService())
     finally:
         rabbitmq.control("set_vm_memory_high_watermark", "absolute", "512MB")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_queue_that_cannot_be_had_is_told_of(buses: Buses, rabbitmq: RabbitMq) -> None:
+    """As after a change of a queue's arguments: the daemon runs, and serves nothing."""
+    first = buses.add(kept=("conductor",), most_kept=5)
+    await first.serve("conductor", ListeningEndpoint())
+    second = buses.add(kept=("conductor",), most_kept=6)  # it declares what is kept as soon as it is connected
+    waiting = begun(second.serve("conductor", ListeningEndpoint()))
+    while "PRECONDITION_FAILED" not in second.complaint():
+        await after(0.05)
+    assert not waiting.called and not first.complaint()
+    await first.stopService()
+    rabbitmq.control("delete_queue", f"{buses.prefix}.conductor.reports")
+    await soon(waiting)
+    while second.complaint():
+        await after(0.05)
