@@ -26,6 +26,8 @@ from stackd.store.tables.base import MARKS
 from stackd.store.tables.networks import floating_ips, ports
 
 _NAMES = tuple(attribute.name for attribute in fields(FloatingIP) if attribute.name != "instance_id")
+WITHDRAWING = or_(floating_ips.c.deleted, floating_ips.c.holder != floating_ips.c.host)
+"""Their holders are to say that they withdrew."""
 _UPDATED = ("port_id", "fixed_ip", "host", "holder", "deleted", "generation", "observed", "observed_generation")
 
 
@@ -138,8 +140,7 @@ def observed(tx: Transaction, host: str, reports: Sequence[FloatingReport], mark
 def overdue(before: float, hosts: Select[str]) -> Select[str, str]:
     """(holder, id) of addresses of which these hosts have not said since then that they withdrew, as a statement."""
     f = floating_ips.c
-    return select(f.holder, f.id).where(or_(f.deleted, f.holder != f.host), f.updated_at < before,
-                                        f.holder.in_(hosts)).order_by(f.id)
+    return select(f.holder, f.id).where(WITHDRAWING, f.updated_at < before, f.holder.in_(hosts)).order_by(f.id)
 
 
 def count(tx: Transaction, project_id: str) -> int:

@@ -16,10 +16,12 @@ from stackd.model import kinds
 from stackd.model.assignments import FloatingReport, InstanceReport, PortReport, Report
 from stackd.model.hosts import COMPUTE, NETWORK, REMOVED
 from stackd.model.instances import GuestState, Instance, InstanceDesired
-from stackd.model.networks import PortDesired, WiringState
+from stackd.model.networks import WiringState
 from stackd.rules import ownership
 from stackd.store import events, instances, reported, stamps
+from stackd.store.addresses import WITHDRAWING
 from stackd.store.database import Transaction
+from stackd.store.ports import DYING
 from stackd.store.tables.cloud import assignments, contacts, hosts
 from stackd.store.tables.instances import HOLDING
 from stackd.store.tables.instances import instances as instances_table
@@ -69,14 +71,14 @@ def _ended(tx: Transaction, dead: Sequence[str]) -> list[Instance]:
 def _dying_ports(tx: Transaction, dead: Sequence[str]) -> Sequence[Any]:
     c = ports.c
     return tx.execute(select(c.id, c.host, c.project_id, c.generation).where(
-        c.host.in_(dead), c.desired == PortDesired.DELETED.value).order_by(c.id).limit(AT_ONCE)).all()
+        c.host.in_(dead), DYING).order_by(c.id).limit(AT_ONCE)).all()
 
 
 def _led_away(tx: Transaction, dead: Sequence[str]) -> Sequence[Any]:
     """Addresses these hosts were to withdraw. Those of instances that are still wanted there stay."""
     c = floating_ips.c
     return tx.execute(select(c.id, c.holder.label("host"), c.project_id, c.generation).where(
-        c.holder.in_(dead), c.host != c.holder).order_by(c.id).limit(AT_ONCE)).all()
+        c.holder.in_(dead), WITHDRAWING).order_by(c.id).limit(AT_ONCE)).all()
 
 
 def _of_guests(tx: Transaction, ended: Iterable[Instance]) -> list[Report]:

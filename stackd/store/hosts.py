@@ -29,7 +29,7 @@ _CONTACTS = {worker: contacts.alias(f"{worker}_contacts") for worker in WORKERS}
 _COUNTED = {"used_vcpus": func.sum(instances.c.vcpus), "used_memory_mib": func.sum(instances.c.memory_mib),
             "used_disk_gib": func.sum(instances.c.disk_gib), "instances": func.count()}
 _CLAIMED = select(instances.c.host, *(counted.label(name) for name, counted in _COUNTED.items())).where(
-    instances.c.host != "", HOLDING).group_by(instances.c.host).subquery()
+    HOLDING).group_by(instances.c.host).subquery()
 _MISCOUNTED = select(hosts.c.name, *(func.coalesce(_CLAIMED.c[name], 0).label(f"counted_{name}") for name in _COUNTED)
                      ).outerjoin(_CLAIMED, _CLAIMED.c.host == hosts.c.name).where(
     or_(*(hosts.c[name] != func.coalesce(_CLAIMED.c[name], 0) for name in _COUNTED)))

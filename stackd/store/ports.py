@@ -34,6 +34,8 @@ _PLAIN = tuple(attribute.name for attribute in fields(Port)
 # In the order _record takes them: thousands of rows are read for one page, and access by name is slow.
 _COLUMNS = [ports.c[name] for name in ("desired", "observed", "fault", *_PLAIN)]
 _ALIVE = ports.c.desired == PortDesired.WIRED.value
+DYING = ports.c.desired == PortDesired.DELETED.value
+"""Their hosts are to say that they are gone."""
 
 create = allocation.create
 
@@ -157,8 +159,7 @@ def place(tx: Transaction, host_of: Mapping[str, str]) -> None:
 def overdue(before: float, hosts: Select[str]) -> Select[str, str]:
     """(host, id) of deleted ports of which these hosts have not said since then that they are gone, as a statement."""
     return select(ports.c.host, ports.c.id).where(
-        ports.c.desired == PortDesired.DELETED.value, ports.c.updated_at < before, ports.c.host.in_(hosts)).order_by(
-        ports.c.id)
+        DYING, ports.c.updated_at < before, ports.c.host.in_(hosts)).order_by(ports.c.id)
 
 
 def release(tx: Transaction, device_ids: Iterable[str]) -> None:

@@ -90,16 +90,17 @@ def _instances(tx: Transaction, said: Sequence[tuple[Report, InstanceReport]], s
         new_marks[one.id] = mark
         found[one.id] = outcome.instance
         outcomes.setdefault(one.id, []).append(outcome)
-        if seen_gone(instance, one.observed):
-            _forget_after_second_look(tx, instance, one, second_look)
+        _forget_after_second_look(tx, instance, one, second_look)
     instances.save_all(tx, [(found[id], True) for id in outcomes])
     instances.mark_reported(tx, [(id, *mark) for id, mark in new_marks.items()])
     _follow_up(tx, [one for many in outcomes.values() for one in many])
 
 
 def _forget_after_second_look(tx: Transaction, instance: Instance, one: InstanceReport, second_look: float) -> None:
+    if not seen_gone(instance, one.observed) or instance.ended_at is None:
+        return
     # By the host's clock and by ours: one that goes ahead would make the first look the second.
-    if instance.ended_at is not None and min(one.observed.at, tx.now) - instance.ended_at >= second_look:
+    if min(one.observed.at, tx.now) - instance.ended_at >= second_look:
         stamps.forget(tx, kinds.INSTANCE, [instance.id])
 
 
@@ -159,7 +160,7 @@ def purge(tx: Transaction, keep_ended: float, limit: int = 500) -> int:
     waiting = select(assignments.c.resource_id).where(assignments.c.kind == kinds.INSTANCE)
     ids = [row[0] for row in tx.execute(select(table.c.id).where(
         table.c.ended_at < before, table.c.desired == InstanceDesired.DELETED.value, table.c.id.not_in(waiting),
-        or_(table.c.host == "", not_(HOLDING))).order_by(table.c.id).limit(limit))]
+        not_(HOLDING)).order_by(table.c.id).limit(limit))]
     if ids:
         tx.execute(user_data.delete().where(user_data.c.instance_id.in_(ids)))
         tx.execute(table.delete().where(table.c.id.in_(ids)))

@@ -61,6 +61,7 @@ _FIELDS = {cls: tuple(each.name for each in fields(cls)) for cls in _KINDS}
 
 _PLAIN: dict[str, tuple[type, ...]] = {"body": (dict,), "method": (str,), "deadline": (int, float)}
 """Of which types these are; a truth value passes for a number."""
+_TYPED = {cls: tuple((name, _PLAIN[name]) for name in names if name in _PLAIN) for cls, names in _FIELDS.items()}
 
 
 def dump(message: Message) -> bytes:
@@ -88,9 +89,9 @@ def load(cls: type[Any], raw: bytes) -> Any:
         made = cls(**{name: found[name] for name in _FIELDS[cls] if name in found})
     except TypeError as error:
         raise errors.Malformed(f"This is no {_KINDS[cls]} of the bus: {error}.") from error
-    for name, kinds in _PLAIN.items():
-        value = getattr(made, name, None)
-        if hasattr(made, name) and (not isinstance(value, kinds) or isinstance(value, bool)):
+    for name, kinds in _TYPED[cls]:
+        value = getattr(made, name)
+        if not isinstance(value, kinds) or isinstance(value, bool):
             raise errors.Malformed(f"The {name} of a {_KINDS[cls]} is a {type(value).__name__}.")
     return made
 

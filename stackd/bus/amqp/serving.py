@@ -258,17 +258,15 @@ class AmqpSubscription:
             return envelope.dump_failure(error)
 
     async def _answer(self, call: envelope.Call, redelivered: bool) -> Any:
-        late = self._clock.seconds() - call.deadline
+        name, late = call.method[:LOGGED], self._clock.seconds() - call.deadline
         if late > self._settings.clock_skew:
-            raise errors.CallTimedOut(f"{call.method[:LOGGED]} reached {self._address} {late:.1f} s "
-                                      "after its deadline.",
+            raise errors.CallTimedOut(f"{name} reached {self._address} {late:.1f} s after its deadline.",
                                       remedy="When this happens often, set the clocks of the hosts right.")
         if redelivered:
-            raise errors.OutcomeUnknown(f"The connection was lost while {self._address} answered "
-                                        f"{call.method[:LOGGED]}.")
+            raise errors.OutcomeUnknown(f"The connection was lost while {self._address} answered {name}.")
         method = self._endpoint.calls.get(call.method)
         if method is None:
-            raise errors.NotSupported(f"{self._address} does not know the call {call.method[:LOGGED]}.")
+            raise errors.NotSupported(f"{self._address} does not know the call {name}.")
         return await method(call.body)
 
     # --- who may say what ---
@@ -277,8 +275,8 @@ class AmqpSubscription:
         """The message, whose bytes are let go; raises ``PayloadTooLarge`` before a host's are looked at."""
         raw, message.content.body = message.content.body, b""
         most = self._settings.largest_of_hosts
-        host = next(filter(None, map(host_of_user, senders(message.content.properties))), "")
-        if host and len(raw) > most:
+        if len(raw) > most and (
+                host := next(filter(None, map(host_of_user, senders(message.content.properties))), "")):
             raise errors.PayloadTooLarge(f"The host {host} sent {len(raw)} bytes to {self._address} at once; the bus "
                                          f"takes {most} of a host.", remedy="Ask for less at once.")
         read: T = envelope.load(cls, raw)

@@ -1,7 +1,8 @@
 """Tables of instances, their user data and the client tokens of launches."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, or_
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, and_, or_
 
+from stackd.model.instances import GuestState
 from stackd.store.tables.base import Id, Json, Name, Seconds, id_column, metadata, short_id_column, times
 
 instances = Table(
@@ -69,8 +70,9 @@ instances = Table(
 )
 """``unplaced`` is true while the scheduler owns the row: it needs a host, has none and no fault stands."""
 
-HOLDING = or_(instances.c.ended_at.is_(None), instances.c.observed_state != "absent",
-              instances.c.observed_generation != instances.c.generation)
+HOLDING = and_(instances.c.host != "", or_(
+    instances.c.ended_at.is_(None), instances.c.observed_state != GuestState.ABSENT.value,
+    instances.c.observed_generation != instances.c.generation))
 """What has room of its host: what ended because the host was gone has it until the host confirms (rules.reports)."""
 
 user_data = Table(

@@ -224,8 +224,8 @@ class Client:
     # --- groups ---
 
     def _group(self, api: str) -> str:
-        return self.fleet.group if api == "openstack" else ids.ec2_id(kinds.SECURITY_GROUP, short(
-            self.fleet.group))
+        group = self.fleet.group
+        return group if api == "openstack" else ids.ec2_id(kinds.SECURITY_GROUP, short(group))
 
     def _rule(self) -> None:
         api, verb, port = (self._random.choice(all) for all in (("openstack", "ec2"), ("permit", "forbid"), PORTS))
