@@ -131,3 +131,10 @@ def test_a_host_s_daemons_leave_what_runs_and_see_one_file_system(name: str) -> 
     assert "CAP_NET_ADMIN" in capabilities and not {"CAP_SYS_MODULE", "CAP_SYS_BOOT"} & set(capabilities)
     assert any("@module" in each and each.startswith("~") for each in unit["SystemCallFilter"])
     assert load(render_daemon(name)).cloud.state == f"/var/lib/{unit['StateDirectory'][0]}"
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_host_s_daemons_find_loaded_what_they_may_not_load(name: str) -> None:
+    unit = Unit(name, "Unit")
+    for directive in ("Wants", "After"):
+        assert "modprobe@br_netfilter.service" in unit[directive][0].split()

@@ -1,11 +1,14 @@
 """Preparing a host and taking it away again, in namespaces of the test's own."""
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from secrets import token_hex
 
 import pytest
 
+from stackd import errors
 from stackd.drivers.networks.hostnet import HostNetOptions, prepare, remove
 from tests.live.plugging import pings, run
 
@@ -79,3 +82,15 @@ def test_a_link_that_leads_outside_already(options: HostNetOptions) -> None:
     remove(faced)
     assert links(options.netns) == {"lo", "face"}
     run("", "ip", "netns", "del", options.netns)
+
+
+def test_a_kernel_that_does_not_filter_bridges_is_told(options: HostNetOptions, tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that is not there and may not be loaded: what ``sysctl`` says of it, and what to do."""
+    for name, words in (("modprobe", ""), ("sysctl", "cannot stat /proc/sys/net/bridge/bridge-nf-call-iptables")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(errors.TransientFailure, match="cannot stat") as caught:
+        prepare(options)
+    assert "modprobe br_netfilter" in caught.value.remedy

@@ -11,6 +11,7 @@ import os
 from attrs import frozen
 
 from stackd.drivers.networks.linuxbridge.commands import Commands
+from stackd.errors import TransientFailure
 
 ALIAS = "stackd public"
 
@@ -54,9 +55,7 @@ def prepare(options: HostNetOptions) -> None:
         if options.netns:
             _join_outside(commands, options, options.uplink in links)
         _address(commands, options)
-    # Where bridge filtering is a module it is not there before somebody asks; where it is built in this is idle.
-    commands.answer(options.netns, "modprobe", "-q", "br_netfilter")
-    commands.host("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", "net.bridge.bridge-nf-call-ip6tables=1")
+    _filter_bridged(commands)
 
 
 def remove(options: HostNetOptions) -> None:
@@ -70,6 +69,16 @@ def remove(options: HostNetOptions) -> None:
         _delete_marked(commands, options.outside, options.outside_link)
         if ours:
             commands.within("", "ip", "netns", "del", options.netns)
+
+
+def _filter_bridged(commands: Commands) -> None:
+    # Where bridge filtering is a module it is not there before somebody asks; where it is built in this is idle. A
+    # daemon under its unit may load none: there the unit has asked.
+    commands.answer(commands.netns, "modprobe", "-q", "br_netfilter")
+    try:
+        commands.host("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", "net.bridge.bridge-nf-call-ip6tables=1")
+    except TransientFailure as failure:
+        raise TransientFailure(failure.message, remedy="Run 'modprobe br_netfilter' as root.") from failure
 
 
 def _join_outside(commands: Commands, options: HostNetOptions, joined: bool) -> None:
