@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from stackd.config.sample import DAEMONS
 from stackd.drivers.hypervisors.libvirtd import NAMESPACES
-from tests.config.test_daemon_samples import CONF, Unit
+from tests.config.test_daemon_samples import CONF, HOSTS, Unit
 
 ROOT = CONF.parent
 TIMEOUT = 120.0
@@ -53,6 +54,16 @@ def test_a_driver_does_with_the_capabilities_of_its_unit(name: str) -> None:
                            *CONTRACTS[name]], cwd=ROOT, env=os.environ | {"PYTEST_ADDOPTS": ""},
                           capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.parametrize("name", [name for name in DAEMONS if name not in HOSTS])
+def test_a_daemon_finds_its_figures_in_what_its_unit_leaves_of_proc(name: str) -> None:
+    """Of memory, processor time and open files; ``/metrics`` has them from the library."""
+    unit = Unit(name)
+    options = f"hidepid={unit['ProtectProc'][0]},subset={unit.get('ProcSubset', ['all'])[0]}".replace(",subset=all", "")
+    look = f"{sys.executable} -c 'import prometheus_client as p; print(p.generate_latest().decode())'"
+    told = said("unshare", "--mount", "--pid", "--fork", "sh", "-ec", f"mount -t proc -o {options} proc /proc; {look}")
+    assert "process_resident_memory_bytes" in told and "process_open_fds" in told
 
 
 def test_libvirtd_may_have_the_namespaces_it_is_started_in() -> None:
