@@ -6,6 +6,7 @@ before anybody can open them. The upload calls it in a thread.
 """
 
 import hashlib
+import struct
 from typing import IO, cast
 
 from oslo_utils.imageutils import format_inspector
@@ -19,6 +20,10 @@ _ACCEPTED = {
     # A CD that also boots from a USB stick has a partition table in front.
     "iso": frozenset({"iso", "gpt"}),
 }
+_QCOW2_HEAD = struct.Struct(">4sIQIIQI")
+"""Magic, version, where a backing file's name is and how long, bits of a cluster's size, virtual size, encryption."""
+_CLUSTER_BITS = range(9, 22)
+"""Those of a qcow2 that QEMU opens."""
 _SAME_NAME = ("qcow2", "vhd", "vmdk", "vdi", "iso")
 
 
@@ -73,6 +78,8 @@ class Inspection:
         accepted = _ACCEPTED.get(self._claimed, frozenset({self._claimed}))
         if not found.keys() <= accepted or (self._claimed in _SAME_NAME and self._claimed not in found):
             raise self._refusal(f"they look like {' and '.join(sorted(found)) or 'nothing known'}")
+        if "qcow2" in found:
+            _demand_usable(found["qcow2"])
         return StoredBytes(size=self._size, checksum=self._md5.hexdigest(), hash_value=self._sha512.hexdigest(),
                            virtual_size=self._virtual_size(found.get(self._claimed)))
 
@@ -93,3 +100,14 @@ class Inspection:
     def _refusal(self, reason: str) -> errors.InvalidImage:
         return errors.InvalidImage(f"The bytes are not what disk_format {self._claimed} says: {reason}.",
                                    remedy="Set the right disk_format, or convert the image, then upload it again.")
+
+
+def _demand_usable(qcow2: format_inspector.FileInspector) -> None:
+    """What no host could boot is better refused than launched."""
+    *_, cluster_bits, _, encryption = _QCOW2_HEAD.unpack(qcow2.region("header").data[:_QCOW2_HEAD.size])
+    if encryption:
+        raise errors.InvalidImage("The image is refused: it is encrypted, and no host has its key.",
+                                  remedy="Decrypt it, for example with 'qemu-img convert'.")
+    if cluster_bits not in _CLUSTER_BITS:
+        raise errors.InvalidImage(f"The image is refused: its clusters of 2^{cluster_bits} bytes cannot be used.",
+                                  remedy="Convert it anew, for example with 'qemu-img convert'.")

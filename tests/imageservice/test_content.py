@@ -29,8 +29,10 @@ async def queued(cloud: ImageCloud, disk_format: str = "raw") -> Image:
     return await cloud.registry.create(ALICE, NewImage(name="x", disk_format=disk_format, container_format="bare"))
 
 
-def qcow2(backing: int = 0, incompatible: int = 0, size: int = 5 << 30) -> bytes:
-    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, backing, 8 if backing else 0, 16, size, 0, 0, 0, 0, 0, 0, 0)
+def qcow2(backing: int = 0, incompatible: int = 0, size: int = 5 << 30, cluster_bits: int = 16,
+          encryption: int = 0) -> bytes:
+    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, backing, 8 if backing else 0, cluster_bits, size, encryption,
+                         0, 0, 0, 0, 0, 0)
     return (header + struct.pack(">QQQII", incompatible, 0, 0, 4, 104)).ljust(65536, b"\0")
 
 
@@ -83,6 +85,10 @@ async def test_accepted(cloud: ImageCloud, disk_format: str, content: bytes) -> 
     ("qcow2", qcow2(backing=200), "backing"),
     ("qcow2", qcow2(incompatible=4), "data"),
     ("qcow2", qcow2(incompatible=1 << 40), "feature"),
+    ("qcow2", qcow2(encryption=1), "encrypted"),
+    ("qcow2", qcow2(encryption=2), "encrypted"),
+    ("qcow2", qcow2(cluster_bits=40), r"clusters of 2\^40 bytes"),
+    ("qcow2", qcow2(cluster_bits=8), r"clusters of 2\^8 bytes"),
     ("raw", qcow2(), "look like qcow2"),
     ("ami", qcow2(backing=200), "look like qcow2"),
     ("qcow2", b"#!/bin/sh" * 100, "disk_format qcow2"),

@@ -1,19 +1,24 @@
 """The folder of each guest on a host: its disk and its serial console; blocking.
 
-A guest's folder appears whole and goes at once, by renaming: it stands exactly when the guest is prepared.
-``domains.py`` calls it.
+A guest's folder appears whole and goes at once, by renaming: it stands exactly when the guest is prepared, also after
+a loss of power. ``domains.py`` calls it.
 """
 
+import errno
+import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 from pathlib import Path
 
+from stackd.drivers import durable
 from stackd.drivers.hypervisors.imagecache import virtual_size
 from stackd.drivers.hypervisors.images import files_of
 from stackd.errors import PermanentFailure, TransientFailure
 from stackd.model.guests import GuestSpec
+from stackd.model.images import ImageFile
 
 MIB = 1024 ** 2
 GIB = 1024 ** 3
@@ -23,6 +28,12 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _MADE = re.compile(r"\.?[0-9a-f]{32}(\.new)?")
 _OVERLAY = struct.Struct(">4sIQI")
 """Of a qcow2: magic, version, and where the name of its backing file is and how long."""
+_OF_THE_HOST = tuple(map(os.strerror, (
+    errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS, errno.EACCES,
+    errno.EPERM, errno.ENOENT)))
+"""Why qemu-img fails though the image is good: another try may do."""
+_CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE)
+"""How qemu-img ends over an image it cannot bear; another signal was sent by somebody."""
 
 
 class GuestFolders:
@@ -60,12 +71,12 @@ class GuestFolders:
         made = self._folder / f".{spec.id}.new"
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
-        form = "qcow2" if spec.image.disk.disk_format == "qcow2" else "raw"
-        run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(base.absolute()),
-                  str(made / "disk.qcow2"), str(size)])
+        _make_overlay(made / "disk.qcow2", size, base.absolute(), spec.image.disk)
         (made / "console.log").touch()
         (made / "images").write_text("\n".join(file.id for file in files_of(spec.image)))
-        made.rename(self._folder / spec.id)
+        for path in (made / "disk.qcow2", made / "images", made):
+            durable.sync(path)
+        durable.rename(made, self._folder / spec.id)
 
     def images(self) -> set[str]:
         """Ids of the image files that guests need, those being made among them; raises ``OSError`` when unsure.
@@ -143,11 +154,21 @@ def disk_size(spec: GuestSpec, image_size: int) -> int:
     return wanted
 
 
-def run_tool(argv: list[str]) -> None:
-    """Run a short outside command; raises ``TransientFailure`` with its last words."""
+def _make_overlay(disk: Path, size: int, base: Path, image: ImageFile) -> None:
+    """A disk over an image; raises ``PermanentFailure`` when it is the image that cannot be used."""
+    form = "qcow2" if image.disk_format == "qcow2" else "raw"
+    argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(base), str(disk), str(size)]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise TransientFailure(f"{argv[0]} could not be run: {error}") from error
+        raise TransientFailure(f"qemu-img could not be run: {error}") from error
+    words = done.stderr.decode(errors="replace").strip()[-300:]
+    if done.returncode in (1, *_CRASHES) and not any(reason in words for reason in _OF_THE_HOST):
+        # The first line tells why; where the host keeps its files is nobody's business.
+        reason = words.partition("\n")[0].removeprefix(f"qemu-img: {disk}: ")
+        for path, name in ((disk, "the disk"), (base, "the image")):
+            reason = reason.replace(str(path), name)
+        raise PermanentFailure(f"Image {image.id} cannot be used: {reason or 'qemu-img crashes on it'}.",
+                               remedy="Convert it with 'qemu-img convert', upload it again and launch another.")
     if done.returncode:
-        raise TransientFailure(f"{argv[0]} failed: {done.stderr.decode(errors='replace').strip()[-300:]}")
+        raise TransientFailure(f"qemu-img failed: {words}")

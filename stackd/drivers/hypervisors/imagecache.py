@@ -9,11 +9,11 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
-from typing import BinaryIO
 
 from oslo_utils.imageutils import format_inspector
 from twisted.internet.defer import DeferredLock
 
+from stackd.drivers import durable
 from stackd.drivers.hypervisors.images import checked_blocks
 from stackd.errors import DriverFailure, PermanentFailure, StackdError, TransientFailure
 from stackd.interfaces.images import IImages
@@ -98,9 +98,9 @@ class ImageCache:
             with partial.open("wb") as opened:
                 async for block in checked_blocks(self._images, file):
                     await self._in_thread(opened.write, block)
-                await self._in_thread(_flush, opened)
+            await self._in_thread(durable.sync, partial)
             await self._in_thread(demand_honest, partial, file)
-            partial.rename(path)
+            await self._in_thread(durable.rename, partial, path)
         except DriverFailure:
             raise
         except (StackdError, OSError) as error:
@@ -159,8 +159,3 @@ def virtual_size(path: Path, file: ImageFile) -> int:
     if file.disk_format == "qcow2":
         return int(format_inspector.QcowInspector.from_file(str(path)).virtual_size)
     return path.stat().st_size
-
-
-def _flush(opened: BinaryIO) -> None:
-    opened.flush()
-    os.fsync(opened.fileno())

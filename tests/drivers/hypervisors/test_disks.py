@@ -1,12 +1,14 @@
 """Guests' folders: sizes, leftovers of a crash, and a console that stays small under a guest that talks on."""
 
+import os
+import struct
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
 from stackd.drivers.hypervisors.disks import GIB, GuestFolders, disk_size
-from stackd.errors import PermanentFailure
+from stackd.errors import PermanentFailure, TransientFailure
 from stackd.model.guests import GuestSpec
 from stackd.model.images import ImageFile, ImageSnapshot
 
@@ -84,3 +86,75 @@ def test_a_disk_that_cannot_be_understood_is_not_taken_for_one_without_an_image(
     """So that nothing it may need is removed."""
     with pytest.raises(OSError, match="is no qcow2"):
         folders.images()
+
+
+def qcow2(cluster_bits: int = 16, size: int = GIB, crypt: int = 0, tables: int = 2, table_at: int = 0x30000) -> bytes:
+    """An empty qcow2 whose tables are where and as large as is said."""
+    head = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, cluster_bits, size, crypt, tables, table_at, 0x10000, 1,
+                       0, 0)
+    counts = (head + struct.pack(">QQQII", 0, 0, 0, 4, 104)).ljust(0x10000, b"\0") + struct.pack(">Q", 0x20000)
+    return counts.ljust(0x50000, b"\0")
+
+
+def bench(folder: Path, content: bytes) -> tuple[GuestFolders, GuestSpec, Path]:
+    """Folders, a guest of an image with these bytes, and where the host keeps them."""
+    base = folder / "kept" / DISK.id
+    base.parent.mkdir(parents=True)
+    base.write_bytes(content)
+    disk = evolve(DISK, disk_format="qcow2", size=len(content))
+    return GuestFolders(folder / "guests", 2000), evolve(SPEC, image=evolve(SPEC.image, disk=disk), disk_gib=0), base
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (qcow2(tables=1 << 30), "Active L1 table too large"), (qcow2(tables=1, size=5 * GIB), "L1 table is too small"),
+    (qcow2(table_at=0x30001), "L1 table offset invalid"), (qcow2(cluster_bits=40), "cluster size"),
+    (qcow2(size=1 << 60), "too big"), (qcow2(crypt=2), "crashes on it|.*encrypt")])
+def test_an_image_that_qemu_refuses_is_not_tried_for_ever(tmp_path: Path, content: bytes, words: str) -> None:
+    """The tenant is told why, and nothing of where the host keeps its files."""
+    folders, spec, base = bench(tmp_path, content)
+    with pytest.raises(PermanentFailure, match=f"^Image {DISK.id} cannot be used: .*({words}).*\\.$") as told:
+        folders.make(spec, base)
+    assert str(tmp_path) not in str(told.value) and "upload it again" in told.value.remedy
+    assert folders.ids() == ()
+
+
+@pytest.mark.parametrize("ends", [
+    "echo 'qemu-img: x: Could not write: No space left on device' >&2; exit 1",
+    "echo 'qemu-img: x: Could not open: Too many open files' >&2; exit 1", "kill -TERM $$", "exit 127",
+    "exec sleep 60"])
+def test_a_host_in_trouble_is_not_the_image_s_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    """When room is made, or nobody kills the tool, the disk is made."""
+    folders, spec, base = bench(tmp_path, qcow2())
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "qemu-img").write_text(f"#!/bin/sh\n{ends}\n")
+    (tools / "qemu-img").chmod(0o700)
+    with monkeypatch.context() as patch:
+        patch.setattr("stackd.drivers.hypervisors.disks.SECONDS", 0.5)
+        patch.setenv("PATH", str(tools), prepend=":")
+        with pytest.raises(TransientFailure):
+            folders.make(spec, base)
+    folders.make(spec, base)
+    assert folders.ids() == (SPEC.id,)
+
+
+def test_a_guest_s_folder_has_its_name_only_when_all_of_it_is_on_the_disk(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a host that loses its power finds an empty disk that it takes for a guest's."""
+    folders, spec, base = bench(tmp_path, qcow2())
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.rename
+
+    def noted_sync(descriptor: int) -> None:
+        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        sync(descriptor)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        steps.append(f"{path.name} is {target.name}")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+    folders.make(spec, base)
+    new = f".{SPEC.id}.new"
+    assert steps == ["disk.qcow2", "images", new, f"{new} is {SPEC.id}", "guests"]
