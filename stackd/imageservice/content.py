@@ -68,7 +68,7 @@ class Content:
     async def for_download(self, caller: Caller, image_id: str) -> Image:
         """The image, when the caller may read its bytes."""
         policy.demand(caller, IMAGE_READER, "download images")
-        image = await self._registry.show(caller, image_id)
+        image = await self._shown(caller, image_id)
         if image.status is ImageStatus.DEACTIVATED and not caller.reads_all_images:
             raise errors.NotAllowed(f"Image {ids.dashed(image_id)} is deactivated; its bytes cannot be read.",
                                     remedy="Ask its owner to reactivate it.")
@@ -81,6 +81,16 @@ class Content:
             raise errors.ImageVanished(f"Image {ids.dashed(image_id)} has no bytes.")
         async for block in self._store.read(found[1], offset, length):
             yield block
+
+    async def _shown(self, caller: Caller, image_id: str) -> Image:
+        try:
+            return await self._registry.show(caller, image_id)
+        except errors.NotFound:
+            # Hosts build what was launched before the image was deleted: for them its bytes are kept.
+            found = await self._registry.located(image_id) if caller.reads_all_images else None
+            if found is None:
+                raise
+            return found[0]
 
     async def _inspected(self, image_id: str, key: str, blocks: AsyncIterator[bytes], inspection: Inspection,
                          found: list[StoredBytes]) -> AsyncIterator[bytes]:

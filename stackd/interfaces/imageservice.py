@@ -106,7 +106,8 @@ class IContent(Interface):
     async def for_download(caller: Caller, image_id: str) -> Image:
         """The image whose bytes the caller may read; ``checksum`` is None when there are none yet.
 
-        Raises ``NotFound``, and ``NotAllowed`` while it is deactivated.
+        Who reads all images gets a deleted one as long as its bytes are kept. Raises ``NotFound``, and ``NotAllowed``
+        while it is deactivated.
         """
 
     def read(image_id: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:

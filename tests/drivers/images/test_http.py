@@ -140,14 +140,23 @@ async def test_large_bytes_arrive_in_blocks(api: ImageApi, images: HttpImages) -
 
 
 @awaiting
-async def test_deleted_bytes_have_vanished(api: ImageApi, images: HttpImages) -> None:
-    """For hosts; and for users there is no image."""
-    made = await api.publish("gone", Visibility.PUBLIC, b"x", ALICE.project_id)
+async def test_bytes_of_a_deleted_image_are_there_for_hosts_until_they_are_swept(
+        api: ImageApi, images: HttpImages) -> None:
+    """Launches that were accepted are built. For users there is no image, and no bytes."""
+    made = await api.publish("gone", Visibility.PUBLIC, b"bytes", ALICE.project_id)
     await api.cloud.registry.delete(ROOT, made.id)
-    with pytest.raises(errors.ImageVanished):
-        await gather(images.read(made.id))
+    assert await gather(images.read(made.id)) == b"bytes"
     with pytest.raises(errors.NotFound):
         await images.show(ALICE, made.id)
+    with pytest.raises(errors.NotFound):
+        await api.cloud.content.for_download(ALICE, made.id)
+    demo = HttpImages(reactor, evolve(api.section, user="demo", password="demo-secret"))
+    with pytest.raises(errors.ImageVanished):
+        await gather(demo.read(made.id))
+    await demo.close()
+    await api.cloud.registry.forget_bytes(made.id)
+    with pytest.raises(errors.ImageVanished):
+        await gather(images.read(made.id))
 
 
 @awaiting
