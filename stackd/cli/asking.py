@@ -44,7 +44,8 @@ def ask(state: Path, command: str, body: dict[str, Any], timeout: float = 60.0) 
     except OSError as error:
         raise errors.Unavailable(
             f"No cloud answers on {state / SOCKET}: {error}.",
-            remedy=f"Start it with 'stackd cloud --state {state}', or name its folder with --state.") from error
+            remedy="Start it: 'stackd cloud', or stack-api where daemons are separate. If it runs, name its "
+                   "folder with --state.") from error
     finally:
         connection.close()
     if response.status != http.client.OK:

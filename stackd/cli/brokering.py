@@ -16,6 +16,7 @@ from attrs import frozen
 
 from stackd import errors
 from stackd.bus.amqp.users import LIMITS, queue_limits
+from stackd.config.sections import MEMORY_BUS, Config
 
 TIMEOUT = 30.0
 # The administrator's password is for the broker alone, not for a proxy that the environment names.
@@ -35,8 +36,18 @@ class Place:
         return f"{self.prefix}-hosts"
 
 
+def demand_broker(config: Config) -> None:
+    """Refuse the configuration of a cloud that needs no broker; raises ``BadConfiguration``."""
+    if config.bus.driver == MEMORY_BUS:
+        raise errors.BadConfiguration("The daemons of this cloud are in one process; there is no broker.",
+                                      remedy='Set driver = "amqp" in [bus].')
+
+
 class Way(Protocol):
     """One of the two."""
+
+    def has(self, user: str) -> bool:
+        """Whether the broker is known to have the user."""
 
     def define(self, user: str, definitions: dict[str, Any]) -> None:
         """Make the user, or change it; connections it has end, for they were opened with what it was."""
@@ -58,6 +69,10 @@ class Management:
         self._root = self._where + parts.path.rstrip("/").removesuffix("/api") + "/api"
         self._place = place
 
+    def has(self, user: str) -> bool:
+        """One request; an administrator's, so it is found out at once whether the others will be heard."""
+        return self._ask("GET", ("users", user), missing_well=True)
+
     def define(self, user: str, definitions: dict[str, Any]) -> None:
         """Three to five requests."""
         self._ask("POST", ("definitions",), definitions)
@@ -73,16 +88,17 @@ class Management:
         self._ask("DELETE", ("users", user), missing_well=True)
         self._ask("DELETE", ("connections", "username", user), missing_well=True)
 
-    def _ask(self, method: str, path: tuple[str, ...], body: Any = None, missing_well: bool = False) -> None:
+    def _ask(self, method: str, path: tuple[str, ...], body: Any = None, missing_well: bool = False) -> bool:
+        """Whether it is there."""
         url = "/".join((self._root, *(quote(part, safe="") for part in path)))
         request = urllib.request.Request(url, method=method, headers=self._headers,  # noqa: S310 - checked when loaded
                                          data=None if body is None else json.dumps(body).encode())
         try:
             with _DIRECT.open(request, timeout=TIMEOUT):
-                pass
+                return True
         except urllib.error.HTTPError as error:
             if error.code == 404 and missing_well:
-                return
+                return False
             remedy = "It must be an administrator's: check bus.management." if error.code in (401, 403) else None
             raise errors.Unavailable(f"RabbitMQ's management API at {self._where} refused {method} {'/'.join(path)}: "
                                      f"{error.code} {error.reason}.", remedy=remedy) from error
@@ -98,6 +114,10 @@ class Commands:
     def __init__(self, place: Place) -> None:
         """It is printed to standard error."""
         self._place = place
+
+    def has(self, user: str) -> bool:
+        """Nobody is asked."""
+        return False
 
     def define(self, user: str, definitions: dict[str, Any]) -> None:
         """Four commands."""

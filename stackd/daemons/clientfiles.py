@@ -1,10 +1,10 @@
 """The files clients read: ``clouds.yaml``, ``openrc`` and ``aws.env`` in the state folder, readable by the owner."""
 
-import os
 from pathlib import Path
 
 from stackd.config.sections import Config
 from stackd.daemons.endpoints import ec2_url, public_url
+from stackd.daemons.secretfiles import replacing
 from stackd.model.identities import Tenancy
 
 
@@ -43,8 +43,5 @@ def _exports(values: dict[str, str], export: str = "") -> str:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file in one step, so that nobody reads half of it."""
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with replacing(path) as file:
         file.write(text)
-    new.rename(path)

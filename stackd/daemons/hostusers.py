@@ -10,8 +10,9 @@ from stackd import errors
 from stackd.core.cloud import Cloud
 from stackd.core.identity import Identity
 from stackd.interfaces.clock import Clock
+from stackd.model import kinds
 from stackd.model.callers import ADMIN, IMAGE_READER, Caller
-from stackd.model.hosts import REMOVAL_REFUSED, REMOVED, WORKERS
+from stackd.model.hosts import REMOVAL_REFUSED, REMOVED, WORKERS, Host
 from stackd.model.identities import Project, User
 from stackd.model.paging import PageRequest
 from stackd.rules.admitting import user_of_host
@@ -51,14 +52,18 @@ class HostUsers:
                 await self._core.hosts.enable(OPERATOR, host.name, True)
         return {"user": name, "project": project.name}
 
+    async def password(self, body: Body) -> Any:
+        """The same for a host that is there; raises ``NotFound``."""
+        await self._known(body)
+        return await self.add(body)
+
     async def remove(self, body: Body) -> Any:
         """End the host's user, and place nothing on it any more; raises ``InUse`` for one with instances.
 
+        Raises ``NotFound`` for a name that is nobody's, not even at the broker, as who asks here says.
         With ``force`` it is declared dead: what it was to remove is taken for gone as soon as it is silent.
         """
-        name = user_of_host(body["name"])
-        known = {host.name: host for host in await self._core.hosts.list(OPERATOR)}
-        host = known.get(body["name"])
+        host = await self._known(body)
         if host is not None:
             refused = host.instances and not body.get("force")
             if host.enabled or not refused:
@@ -67,7 +72,7 @@ class HostUsers:
                 of = "an instance" if host.instances == 1 else f"{host.instances} instances"
                 raise errors.InUse("host", host.name, of, remedy=(
                     "It gets no more of them. End those it has first, or say --force once it is off for good."))
-        await self._forget(name)
+        await self._forget(user_of_host(body["name"]))
         return f"The host {body['name']} is removed."
 
     async def list(self, body: Body) -> Any:
@@ -80,6 +85,16 @@ class HostUsers:
                  **{worker: ago.get((host.name, worker), "never") for worker in WORKERS},
                  "reason": host.disabled_reason}
                 for host in await self._core.hosts.list(OPERATOR)]
+
+    async def _known(self, body: Body) -> Host | None:
+        """What the cloud has heard of the host; None for one that has not begun yet."""
+        name, user = body["name"], user_of_host(body["name"])
+        for host in await self._core.hosts.list(OPERATOR):
+            if host.name == name:
+                return host
+        if not body.get("at_broker") and not await self._identity.users.list(OPERATOR, PageRequest(), name=user):
+            raise errors.NotFound(kinds.HOST, name, remedy="'stackd host list' shows the names of hosts.")
+        return None
 
     async def _forget(self, name: str) -> None:
         for user in await self._identity.users.list(OPERATOR, PageRequest(), name=name):

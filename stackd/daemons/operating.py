@@ -44,7 +44,8 @@ def operator_commands(parts: Parts, resetting: Resetting | None) -> dict[str, Co
         "user-password": people.set_password, "user-grant": people.grant, "user-revoke": people.revoke,
         "project-list": people.list_projects, "project-create": people.create_project,
         "project-delete": people.delete_project, "quota-show": limits.show, "quota-set": limits.change,
-        "host-list": hosts.list, "host-add": hosts.add, "host-remove": hosts.remove,
+        "host-list": hosts.list, "host-add": hosts.add, "host-password": hosts.password,
+        "host-remove": hosts.remove,
     }
 
 

@@ -1,20 +1,44 @@
-"""Secrets that are made once and kept in a file only its owner may read; the daemons' parts call it."""
+"""Files only their owner may read: secrets that are made once and kept, and texts with passwords that replace others.
+
+The daemons' parts, bootstrapping and ``stackd host`` call it.
+"""
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:
     """The secret in this file; ``make`` gives it when there is none yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mine = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with _beside(path) as (mine, file):
             file.write(make() + "\n")
-        # Of several processes that start at once the first makes it, whole; all read the same.
-        with contextlib.suppress(FileExistsError):
-            os.link(mine, path)
-        mine.unlink()
+            file.flush()
+            # Of several processes that start at once the first makes it, whole; all read the same.
+            with contextlib.suppress(FileExistsError):
+                os.link(mine, path)
     return path.read_text()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """To write a text that takes the place of this file in one step, when all went well; else the old one stays."""
+    with _beside(path) as (mine, file):
+        yield file
+        file.flush()
+        mine.rename(path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[tuple[Path, TextIO]]:
+    """A new file of this process in the same folder; gone at the end unless it was renamed."""
+    mine = path.with_name(f".{path.name}.{os.getpid()}")
+    mine.unlink(missing_ok=True)
+    try:
+        with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            yield mine, file
+    finally:
+        mine.unlink(missing_ok=True)

@@ -1,7 +1,11 @@
 """``stackd host``: what it prints, what it asks of the cloud, and what it says when something is missing."""
 
 import json
+import stat
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -45,7 +49,8 @@ def test_a_host_gets_what_it_may_know(tmp_path: Path, asked: list[Any], capsys: 
     assert all(url.startswith("amqps://stackd-host-web-1:") for url in made.bus.urls)
     assert made.image.url == "http://127.0.0.1:8774/image"
     assert made.image.auth_url == "http://127.0.0.1:8774/identity/v3"
-    assert asked == [(tmp_path / "state", "host-add", {"name": "web-1", "password": made.image.password})]
+    assert asked == [(tmp_path / "state", "host-add",
+                      {"name": "web-1", "at_broker": False, "password": made.image.password})]
     secret = made.bus.urls[0].split(":")[2].split("@")[0]
     assert secret not in commands and made.image.password not in commands
     assert "rabbitmqctl set_operator_policy --vhost cloud" in commands
@@ -63,18 +68,58 @@ def test_every_time_other_passwords(tmp_path: Path, asked: list[Any], capsys: py
 
 def test_a_foreign_image_service_is_named_as_it_is(tmp_path: Path, asked: list[Any],
                                                    capsys: pytest.CaptureFixture[str]) -> None:
-    text = BUS + '[image]\ndriver = "http"\nurl = "https://glance:9292"\nauth_url = "https://keystone:5000/v3"\n'
-    assert main(["host", "add", "web-1", "--zone", "z2", "--config", config(tmp_path, text)]) == 0
+    assert main(["host", "add", "web-1", "--zone", "z2", "--config", config(tmp_path, BUS + FOREIGN)]) == 0
     made = load(capsys.readouterr().out)
     assert (made.image.url, made.image.auth_url) == ("https://glance:9292", "https://keystone:5000/v3")
     assert made.cloud.zones == ("z2",)
 
 
-def test_without_a_running_cloud_the_words_say_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["host", "add", "web-1", "--config", config(tmp_path)]) == 0
+FOREIGN = '[image]\ndriver = "http"\nurl = "https://glance:9292"\nauth_url = "https://keystone:5000/v3"\n'
+OWN = '[image]\ndriver = "http"\nurl = "https://api:8774/image"\nauth_url = "https://api:8774/identity/v3"\n' \
+      '[api]\npublic_host = "api"\n'
+
+
+def test_users_of_a_foreign_image_service_are_still_to_be_made(tmp_path: Path,
+                                                               capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["host", "add", "web-1", "--config", config(tmp_path, BUS + FOREIGN)]) == 0
     out, words = capsys.readouterr()
     assert load(out).image.user == "stackd-host-web-1"
     assert "openstack role add --user stackd-host-web-1 --project service image-reader" in words
+
+
+@pytest.mark.parametrize("text", ["", OWN])
+def test_without_the_cloud_that_makes_its_user_a_host_gets_nothing(text: str, tmp_path: Path,
+                                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["host", "add", "web-1", "--config", config(tmp_path, BUS + text)]) == 1
+    out, words = capsys.readouterr()
+    assert not out and "or stack-api" in words and "rabbitmqctl" not in words
+
+
+@pytest.mark.parametrize("action", ["add", "password"])
+def test_passwords_are_written_for_their_owner_alone(action: str, tmp_path: Path, asked: list[Any],
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "web-1.toml"
+    file.write_text("of before")
+    assert main(["host", action, "web-1", "--config", config(tmp_path), "--output", str(file)]) == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    made = load(file.read_text())
+    assert made.hosts.name == "web-1" and made.image.password == asked[-1][2]["password"]
+    assert made.image.password not in "".join(capsys.readouterr())
+
+
+def test_what_fails_leaves_the_file_of_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "web-1.toml"
+    file.write_text("of before")
+    assert main(["host", "password", "web-1", "--config", config(tmp_path), "--output", str(file)]) == 1
+    assert "No cloud answers" in capsys.readouterr().err
+    assert file.read_text() == "of before" and {path.name for path in tmp_path.iterdir()} == {"api.toml", "web-1.toml"}
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_made(tmp_path: Path, asked: list[Any],
+                                                                       capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "nowhere/web-1.toml"
+    assert main(["host", "add", "web-1", "--config", config(tmp_path), "--output", str(file)]) == 1
+    assert f"{file} cannot be written: No such file" in capsys.readouterr().err and not asked
 
 
 @pytest.mark.parametrize("name", ["Web", "a b", "*", "web;reboot", "../x"])
@@ -106,9 +151,47 @@ def test_a_host_in_use_keeps_its_user(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_management_api_that_is_not_there(tmp_path: Path, asked: list[Any],
                                             capsys: pytest.CaptureFixture[str]) -> None:
     text = BUS + 'management = "http://u:topsecret@127.0.0.1:1"\n'
-    assert main(["host", "add", "web", "--config", config(tmp_path, text)]) == 1
+    assert main(["host", "password", "web", "--config", config(tmp_path, text)]) == 1
     out, words = capsys.readouterr()
     assert "does not answer" in words and "rabbitmq_management" in words and "topsecret" not in words and not out
+    assert not asked, "nothing was changed yet"
+
+
+class Users(BaseHTTPRequestHandler):
+    """A management API whose broker has one user."""
+
+    def do_GET(self) -> None:
+        """Whether it is this one."""
+        self._answer(200 if self.path == "/api/users/stackd-host-web" else 404)
+
+    def do_DELETE(self) -> None:
+        """Likewise."""
+        self._answer(204 if self.path.endswith("/stackd-host-web") else 404)
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def management() -> Iterator[str]:
+    """The key of a management API."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Users) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f'management = "http://u:p@127.0.0.1:{server.server_port}"\n'
+        server.shutdown()
+        thread.join()
+
+
+def test_the_cloud_is_told_whether_the_broker_has_the_host(management: str, tmp_path: Path, asked: list[Any]) -> None:
+    for name in ("web", "wbe"):
+        assert main(["host", "remove", name, "--config", config(tmp_path, BUS + management)]) == 0
+    assert [body for _, _, body in asked] == [{"name": "web", "at_broker": True, "force": False},
+                                              {"name": "wbe", "at_broker": False, "force": False}]
 
 
 def test_a_management_url_is_taken_apart() -> None:

@@ -91,6 +91,20 @@ def test_a_removed_host_gets_nothing_until_it_is_added_again(cloud: MemoryCloud,
     assert row(cloud, hosts, "host-1")["enabled"]
 
 
+def test_a_name_that_is_no_hosts_is_told(cloud: MemoryCloud, hosts: HostUsers) -> None:
+    """It may be a broken-into host's, mistyped."""
+    for action in (hosts.remove, hosts.password):
+        with pytest.raises(errors.NotFound, match="Host h1 could not be found.*'stackd host list'"):
+            cloud.run(action({"name": "h1", "password": "a long password"}))
+    cloud.run(hosts.add({"name": "h1", "password": "a long password"}))
+    cloud.run(hosts.password({"name": "h1", "password": "another password"}))
+    assert logged_in(cloud, "another password").is_service
+    assert "removed" in cloud.run(hosts.remove({"name": "h1"}))
+    with pytest.raises(errors.NotFound):
+        cloud.run(hosts.remove({"name": "h1"}))
+    assert "removed" in cloud.run(hosts.remove({"name": "h1", "at_broker": True})), "it had a user there"
+
+
 def test_a_host_an_operator_disabled_stays_so(cloud: MemoryCloud, hosts: HostUsers) -> None:
     cloud.run(cloud.core.hosts.enable(OPERATOR, "host-1", False, "bad memory"))
     cloud.run(hosts.add({"name": "host-1", "password": "a long password"}))
@@ -99,6 +113,6 @@ def test_a_host_an_operator_disabled_stays_so(cloud: MemoryCloud, hosts: HostUse
 
 @pytest.mark.parametrize("name", ["", "A", "admin|x", "*"])
 def test_what_is_no_host_gets_no_user(name: str, cloud: MemoryCloud, hosts: HostUsers) -> None:
-    for action in (hosts.add, hosts.remove):
+    for action in (hosts.add, hosts.password, hosts.remove):
         with pytest.raises(errors.InvalidValue):
             cloud.run(action({"name": name, "password": "a long password"}))
