@@ -19,9 +19,12 @@ from stackd.daemons.plainparts import PlainParts
 from stackd.interfaces.measuring import IChecked
 
 
-def monitor(parts: PlainParts, service: Any) -> Listener | None:
-    """The listener of the daemon ``service``, as configured; None where nobody looks."""
-    root = health_root(checks_of(parts, service), parts.metrics.text)
+def monitor(parts: PlainParts, service: Any, hindrance: Callable[[], str] = str) -> Listener | None:
+    """The listener of the daemon ``service``, as configured; None where nobody looks.
+
+    ``hindrance`` tells what keeps a service that is empty from beginning.
+    """
+    root = health_root(checks_of(parts, service, hindrance), parts.metrics.text)
     if parts.monitor_socket:
         Path(parts.monitor_socket).unlink(missing_ok=True)  # left behind by a worker that was killed
         endpoint = UNIXServerEndpoint(parts.reactor, parts.monitor_socket, mode=0o600, wantPID=False)
@@ -35,12 +38,12 @@ def listening(reactor: Any, section: Monitor, root: Resource) -> Listener:
     return Places(reactor, section.host, 0.0).listener(section.port, ToldSite(root))
 
 
-def checks_of(parts: PlainParts, service: Any) -> Checks:
+def checks_of(parts: PlainParts, service: Any, hindrance: Callable[[], str]) -> Checks:
     """All checks of a daemon: of its bus, its database where it has one, and of its services."""
     patient: dict[str, Patient] = {}
 
     def begun() -> str:
-        return "" if any(True for _ in service) else "This daemon waits for the database to begin."
+        return "" if any(True for _ in service) else f"Not begun yet. {hindrance()}".strip()
 
     def checks() -> Mapping[str, Check]:
         found: dict[str, Check] = {"begun": begun, "bus": lambda: bus_complaint(parts), **parts.checks()}

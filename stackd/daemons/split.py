@@ -43,11 +43,12 @@ class DaemonService(MultiService):
         self._make = make
         self._waiting: Deferred[None] | None = None
         self._made = MultiService()  # type: ignore[no-untyped-call]
-        self._monitor = monitor(parts, self._made)
+        self._hindrance = ""
+        self._monitor = monitor(parts, self._made, lambda: self._hindrance)
         parts.metrics.watch(self._made)
 
     def startService(self) -> None:
-        """Make and start; while the database is away, wait for it."""
+        """Make and start; while something it needs is away, the database or a link, wait for it."""
         super().startService()  # type: ignore[no-untyped-call]
         self._parts.start()
         self._made.setServiceParent(self)
@@ -58,7 +59,8 @@ class DaemonService(MultiService):
     def _begin(self) -> None:
         try:
             made = self._make(self._parts)
-        except errors.Unavailable as error:
+        except (errors.Unavailable, errors.TransientFailure) as error:
+            self._hindrance = str(error)
             log.warn("Not begun yet, tried again in {seconds} s: {error}", seconds=TRY_AGAIN, error=str(error))
             self._waiting = deferLater(self._parts.reactor, TRY_AGAIN)
             self._waiting.addCallback(lambda _: self._begin()).addErrback(self._given_up)

@@ -10,8 +10,12 @@ import orjson
 import pytest
 import pytest_twisted
 import treq
-from twisted.internet.defer import maybeDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, maybeDeferred
 
+from stackd import errors
+from stackd.daemons import machine, split
+from stackd.daemons.hosts import HostPlace
 from stackd.daemons.prefork_monitor import merged
 from stackd.daemons.split import configured
 from stackd.testing.ports import free_base
@@ -102,6 +106,29 @@ async def test_a_cloud_in_one_process_tells_of_all_of_it(tmp_path: Path) -> None
         _, text = await look(port, "metrics")
         for part in ("stackd_scheduler_placements_total", "stackd_conductor_batches_total", "stackd_reconcile_known"):
             assert part in text.decode()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_waits_for_what_comes_late_and_says_for_what(tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare, tried_again, came = machine.prepare, Deferred[None](), []
+
+    def prepare_with_link(*args: Any, **kwargs: Any) -> HostPlace:
+        if not came:
+            raise errors.TransientFailure('Cannot find device "eth1"', remedy="Name another.")
+        tried_again.callback(None)
+        return prepare(*args, **kwargs)
+
+    monkeypatch.setattr(machine, "prepare", prepare_with_link)
+    monkeypatch.setattr(split, "TRY_AGAIN", 0.2)
+    async with running("network", tmp_path) as (port, _):
+        status, body = await look(port, "healthz")
+        assert (status, orjson.loads(body)["checks"]) == (503, {
+            "begun": 'Not begun yet. Cannot find device "eth1" Name another.', "bus": "ok"})
+        came.append("eth1")
+        await tried_again.addTimeout(20, reactor)
+        status, body = await look(port, "healthz")
+        assert (status, orjson.loads(body)["checks"]["begun"]) == (200, "ok")
 
 
 @pytest_twisted.ensureDeferred
