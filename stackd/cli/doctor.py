@@ -47,4 +47,4 @@ def report(findings: list[Finding]) -> str:
 
 def mark(finding: Finding) -> str:
     """The first word of a finding's line."""
-    return MARKS[finding.well] if finding.needed or finding.well else "slow"
+    return MARKS[finding.well] if finding.needed or finding.well else "note"

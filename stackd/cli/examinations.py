@@ -18,27 +18,35 @@ from attrs import frozen
 from stackd.drivers.hypervisors.kvmprobe import kvm_works
 
 TIMEOUT = 20.0
+ROOTS_PATH = "/usr/sbin:/sbin"
+BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 PROGRAMS = {
     "libvirtd": "libvirt-daemon-system",
-    "virsh": "libvirt-clients",
     "qemu-system-x86_64": "qemu-system-x86",
     "qemu-img": "qemu-utils",
     "dnsmasq": "dnsmasq-base",
     "nft": "nftables",
     "ip": "iproute2",
+    "modprobe": "kmod",
+    "sysctl": "procps",
+}
+"""What the real drivers call -> the Debian package that brings it."""
+
+DEMO_PROGRAMS = {
     "mke2fs": "e2fsprogs",
     "cpio": "cpio",
     "busybox": "busybox-static",
     "dropbear": "dropbear-bin",
     "ssh": "openssh-client",
 }
-"""What the real drivers and the demo image call -> the Debian package that brings it."""
+"""What the demo image is made and visited with; other clouds do without."""
 
 KERNEL = {
     "kernel: network namespaces": ("ip", "link", "show"),
     "kernel: bridges": ("ip", "link", "add", "br0", "type", "bridge"),
     "kernel: veth pairs": ("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1"),
+    "kernel: VXLAN": ("ip", "link", "add", "vxlan0", "type", "vxlan", "id", "1", "dstport", "4789"),
     "kernel: tap devices": ("ip", "tuntap", "add", "dev", "tap0", "mode", "tap"),
     "kernel: nftables inet": ("nft", "add table inet t; add chain inet t c { type nat hook postrouting priority 0; }"),
     "kernel: nftables bridge": (
@@ -46,10 +54,14 @@ KERNEL = {
 }
 """What the Linux bridge driver needs -> a command that tries it inside a new network namespace."""
 
+NEWER_KERNEL = "boot a kernel that has it, for example: apt-get install -y linux-image-amd64 && reboot"
+PIP = f"{sys.executable} -m pip install"
+"""Adds what is missing beside what is there, wherever this Python's libraries are."""
+
 
 @frozen(kw_only=True)
 class Finding:
-    """What one examination found; ``package`` is Debian's, ``remedy`` a command; not ``needed`` is only slower."""
+    """What one examination found; ``package`` is Debian's, ``remedy`` a command, and without ``needed`` it may lack."""
 
     name: str
     well: bool
@@ -66,7 +78,7 @@ def python_part() -> Iterator[Finding]:
                   package="python3")
     missing = missing_libraries()
     yield Finding(name="Python libraries", well=not missing, detail=", ".join(missing) or "all there",
-                  remedy="make venv")
+                  remedy=f"{PIP} stackd")
 
 
 def machine_part() -> Iterator[Finding]:
@@ -74,8 +86,14 @@ def machine_part() -> Iterator[Finding]:
     yield Finding(name="root", well=os.geteuid() == 0, detail="needed for guests' networks",
                   remedy="run stackd as root, or use --drivers fake")
     yield libvirt_library()
-    yield from map(program, PROGRAMS)
-    yield from (kernel_feature(name) for name in KERNEL)
+    yield from (program(name, package) for name, package in PROGRAMS.items())
+    yield from (program(name, package, needed=False) for name, package in DEMO_PROGRAMS.items())
+    yield from kernel_part()
+
+
+def kernel_part() -> Iterator[Finding]:
+    """What the kernel must do for them."""
+    yield from map(kernel_feature, KERNEL)
     yield bridge_filter()
     yield tap_device()
     yield kvm()
@@ -105,29 +123,31 @@ def libvirt_library() -> Finding:
     try:
         binding = importlib.import_module("libvirt")
     except ImportError as error:
-        return Finding(name="libvirt for Python", well=False, detail=str(error), package="libvirt-dev",
-                       remedy="make venv")
+        return Finding(name="libvirt for Python", well=False, detail=str(error),
+                       package="gcc libvirt-dev pkg-config python3-dev", remedy=f"{PIP} 'stackd[libvirt]'")
     return Finding(name="libvirt for Python", well=True, detail=str(binding.getVersion()))
 
 
-def program(name: str) -> Finding:
-    """A program on PATH, or where only root looks."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    return Finding(name=name, well=path is not None, detail=path or "not found", package=PROGRAMS[name])
+def program(name: str, package: str, needed: bool = True) -> Finding:
+    """A program on PATH, or where only root looks; what is not ``needed`` is the demo image's."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{ROOTS_PATH}")
+    lacking = "not found" if needed else "not found; only the demo image is made or visited with it"
+    return Finding(name=name, well=path is not None, detail=path or lacking, package=package, needed=needed)
 
 
 def kernel_feature(name: str) -> Finding:
     """Try it in a namespace of its own."""
     words = try_command("unshare", "--net", *KERNEL[name])
-    return Finding(name=name, well=not words, detail=words or "tried",
-                   remedy="boot a kernel that has it, for example: apt-get install -y linux-image-amd64 && reboot")
+    return Finding(name=name, well=not words, detail=words or "tried", remedy=NEWER_KERNEL)
 
 
 def bridge_filter() -> Finding:
-    """br_netfilter: security groups see bridged packets only with it."""
-    there = Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists()
-    return Finding(name="kernel: br_netfilter", well=there, detail="loaded" if there else "not loaded",
-                   remedy="modprobe br_netfilter")
+    """br_netfilter: security groups see bridged packets only with it; what prepares a host loads it."""
+    if BRIDGE_FILTER.exists():
+        return Finding(name="kernel: br_netfilter", well=True, detail="loaded")
+    words = try_command("modprobe", "--dry-run", "br_netfilter")
+    return Finding(name="kernel: br_netfilter", well=not words, detail=words or "a module, loaded when a host starts",
+                   remedy=NEWER_KERNEL)
 
 
 def tap_device() -> Finding:
