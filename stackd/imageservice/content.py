@@ -14,6 +14,7 @@ from zope.interface import implementer
 from stackd import errors
 from stackd.imageservice import access
 from stackd.imageservice.inspection import Inspection
+from stackd.imageservice.keys import new_key
 from stackd.interfaces.clock import Clock
 from stackd.interfaces.imageservice import IContent, IUploads
 from stackd.interfaces.imagestore import IImageStore
@@ -34,21 +35,23 @@ class Content:
     """Registry and store, joined."""
 
     def __init__(self, registry: IUploads, store: IImageStore, clock: Clock,
-                 in_thread: Callable[..., Awaitable[Any]], max_size: int = MAX_SIZE) -> None:
+                 in_thread: Callable[..., Awaitable[Any]], max_size: int = MAX_SIZE,
+                 new_id: Callable[[], str] = ids.new_id) -> None:
         """``registry`` may be elsewhere; ``max_size`` of one image in bytes.
 
-        ``in_thread(fn, *args)`` runs hashing off the reactor's thread.
+        ``in_thread(fn, *args)`` runs hashing off the reactor's thread; ``new_id`` makes keys of bytes.
         """
         self._registry = registry
         self._store = store
         self._clock = clock
         self._in_thread = in_thread
         self._max_size = max_size
+        self._new_id = new_id
 
     async def upload(self, caller: Caller, image_id: str, blocks: AsyncIterator[bytes],
                      expected: int | None = None) -> Image:
         """Keep the bytes and make the image ACTIVE, or leave no trace."""
-        image, key = await self._registry.begin_upload(caller, image_id)
+        image, key = await self._begun(caller, image_id)
         found: list[StoredBytes] = []
         try:
             if expected is not None and expected > self._max_size:
@@ -81,6 +84,15 @@ class Content:
             raise errors.ImageVanished(f"Image {ids.dashed(image_id)} has no bytes.")
         async for block in self._store.read(found[1], offset, length):
             yield block
+
+    async def _begun(self, caller: Caller, image_id: str) -> tuple[Image, str]:
+        key = new_key(image_id, self._new_id)
+        try:
+            return await self._registry.begin_upload(caller, image_id, key)
+        except errors.Unavailable:
+            # It may have begun, with the answer lost: nobody else would give it up before it counts as stalled.
+            await self._insisting(self._registry.give_up_upload, image_id, key)
+            raise
 
     async def _shown(self, caller: Caller, image_id: str) -> Image:
         try:

@@ -12,11 +12,13 @@ from zope.interface import implementer
 
 from stackd import errors
 from stackd.imageservice import access
+from stackd.imageservice.keys import new_key
 from stackd.interfaces.imageservice import IUploads
 from stackd.model import ids, kinds
 from stackd.model.callers import IMAGE_READER, MEMBER, Caller
 from stackd.model.images import Image, ImageQuery, ImageStatus, NewImage, StoredBytes
 from stackd.model.paging import Page
+from stackd.rules import images as rules
 from stackd.rules import policy
 from stackd.store import images
 from stackd.store.database import Database, Transaction
@@ -109,10 +111,13 @@ class Registry:
         """The way back from :meth:`deactivate`."""
         await self.database.write(_switch, caller, image_id, ImageStatus.DEACTIVATED, ImageStatus.ACTIVE, "reactivate")
 
-    async def begin_upload(self, caller: Caller, image_id: str) -> tuple[Image, str]:
-        """QUEUED to SAVING: the image and the key to keep its bytes under. Raises ``WrongState``, ``InvalidImage``."""
+    async def begin_upload(self, caller: Caller, image_id: str, key: str | None = None) -> tuple[Image, str]:
+        """QUEUED to SAVING: the image and the key to keep its bytes under. Raises ``WrongState``, ``InvalidImage``.
+
+        A second time with the same key is no error. An image service of the release before names no key.
+        """
         policy.demand(caller, MEMBER, "upload images")
-        return await self.database.write(_begin, caller, image_id, f"{image_id}.{self._new_id()[:8]}")
+        return await self.database.write(_begin, caller, image_id, key or new_key(image_id, self._new_id))
 
     async def still_uploading(self, image_id: str, key: str) -> bool:
         """Note that the upload lives; False when its image was deleted meanwhile."""
@@ -178,7 +183,9 @@ def _update(tx: Transaction, caller: Caller, image_id: str, change: Change) -> I
         access.demand_publisher(caller, after.visibility)
     if after.owner != before.owner:
         _demand_owner(caller, after.owner)
-    _demand_limits(after)
+    # An image that was made before a limit can still be shared, renamed and deleted.
+    if (after.properties, after.tags) != (before.properties, before.tags):
+        _demand_limits(after)
     images.save(tx, after)
     return evolve(after, updated_at=tx.now)
 
@@ -204,7 +211,8 @@ def _begin(tx: Transaction, caller: Caller, image_id: str, key: str) -> tuple[Im
     if not image.disk_format or not image.container_format:
         raise errors.InvalidImage(f"Image {ids.dashed(image_id)} has no disk_format or no container_format.",
                                   remedy="Set both before you upload.")
-    if not images.begin_upload(tx, image_id, key):
+    # A commit whose answer was lost is tried again: then the upload goes on already.
+    if not images.begin_upload(tx, image_id, key) and not images.still_uploading(tx, image_id, key):
         raise errors.WrongState(kinds.IMAGE, ids.dashed(image_id), image.status.value, "upload bytes to",
                                 remedy="Create a new image for other bytes.")
     return image, key
@@ -236,6 +244,7 @@ def _demand_owner(caller: Caller, owner: str) -> None:
 
 def _demand_limits(image: Image) -> None:
     for what, count, limit in (("properties", len(image.properties), MAX_PROPERTIES),
+                               ("bytes of properties", rules.weight(image.properties), rules.MOST_OF_PROPERTIES),
                                ("tags", len(image.tags), MAX_TAGS)):
         if count > limit:
             raise errors.PayloadTooLarge(f"An image may have {limit} {what}, not {count}.", remedy="Send fewer.")

@@ -7,7 +7,6 @@ caller, and only the registry has the database where tokens are looked up.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
 from zope.interface import implementer
 
 from stackd import errors
@@ -61,15 +60,9 @@ class RemoteRegistry(_Asking):
         return await self._image("find", caller=caller, low=low, high=high)
 
     async def list(self, caller: Caller, query: ImageQuery) -> Page[Image]:
-        """A page of images; fewer than asked for, and ``more``, when so many do not fit into a message."""
-        while True:
-            try:
-                page: Page[Image] = await self._ask(f"{IMAGES}.list", Page[Image], caller=caller, query=query)
-                return page
-            except errors.PayloadTooLarge:
-                if query.limit == 1:
-                    raise
-                query = evolve(query, limit=max(1, query.limit // 4))
+        """A page of images."""
+        page: Page[Image] = await self._ask(f"{IMAGES}.list", Page[Image], caller=caller, query=query)
+        return page
 
     async def update(self, caller: Caller, image_id: str, change: Callable[[Image], Image]) -> Image:
         """The image as ``change`` makes it here; made anew when somebody else was faster."""
@@ -93,10 +86,10 @@ class RemoteRegistry(_Asking):
         """Undo ``deactivate``."""
         await self._ask(f"{IMAGES}.reactivate", None, caller=caller, image_id=image_id)
 
-    async def begin_upload(self, caller: Caller, image_id: str) -> tuple[Image, str]:
-        """The image and the key for its bytes."""
+    async def begin_upload(self, caller: Caller, image_id: str, key: str | None = None) -> tuple[Image, str]:
+        """The image and the key for its bytes; a registry of the release before chooses another than ``key``."""
         begun: tuple[Image, str] = await self._ask(f"{IMAGES}.begin_upload", tuple[Image, str], caller=caller,
-                                                   image_id=image_id)
+                                                   image_id=image_id, key=key)
         return begun
 
     async def still_uploading(self, image_id: str, key: str) -> bool:

@@ -46,8 +46,12 @@ class IRegistry(Interface):
 class IUploads(IRegistry):
     """The registry as the keeper of the bytes sees it: also the steps of an upload, and what may be swept."""
 
-    async def begin_upload(caller: Caller, image_id: str) -> tuple[Image, str]:
-        """QUEUED to SAVING: the image and the key to keep its bytes under; raises ``WrongState``, ``InvalidImage``."""
+    async def begin_upload(caller: Caller, image_id: str, key: str | None = None) -> tuple[Image, str]:
+        """QUEUED to SAVING: the image and the key to keep its bytes under; raises ``WrongState``, ``InvalidImage``.
+
+        It is ``key``, chosen by whoever begins, so that what may have begun unheard can be given up; a second time with
+        the same is no error. Without, a new one is made.
+        """
 
     async def still_uploading(image_id: str, key: str) -> bool:
         """Note that the upload lives; False when its image was deleted meanwhile."""

@@ -19,16 +19,18 @@ from stackd.imageservice.endpoint import RegistryEndpoint, RegistryService
 from stackd.imageservice.remote import RemoteIdentity, RemoteRegistry, RemoteSharing
 from stackd.imageservice.sweeping import Sweep
 from stackd.interfaces.identity import IIdentity
+from stackd.model import wire
 from stackd.model.callers import Caller
 from stackd.model.images import Image, ImageQuery, ImageStatus, NewImage
 from stackd.testing.contracts.imagestore import blocks_of, broken_after, gather
-from stackd.testing.contracts.registry import RegistryContract
+from stackd.testing.contracts.registry import STORED, RegistryContract
 from stackd.testing.images import ImageCloud, caller, image_cloud
 
 ALICE = caller("alice", "red")
 BOB = caller("bob", "blue")
 ROOT = caller("root", "ops", "admin")
 awaiting = pytest_twisted.ensureDeferred
+ORPHAN = "f" * 32 + ".0000abcd"
 
 
 @implementer(IIdentity)
@@ -111,7 +113,7 @@ async def test_bytes_are_kept_without_a_database(cloud: ImageCloud, bus: MemoryB
     assert await gather(content.read(image.id)) == b"the bytes"
     await registry.delete(ALICE, image.id)
     cloud.clock.advance(101)
-    await cloud.store.write("f" * 32 + ".orphan", blocks_of(b"x"))
+    await cloud.store.write(ORPHAN, blocks_of(b"x"))
     assert await Sweep(registry, cloud.store, grace=100).once() == 2
     assert await cloud.store.keys() == ()
 
@@ -257,6 +259,52 @@ async def slow(cloud: ImageCloud) -> AsyncIterator[bytes]:
     for block in (b"the ", b"bytes"):
         cloud.clock.advance(31)
         yield block
+
+
+class DyingAtBegin(RemoteRegistry):
+    """A registry that is killed between its commit and its answer, and started again."""
+
+    async def begin_upload(self, caller: Any, image_id: str, key: str | None = None) -> Any:
+        await super().begin_upload(caller, image_id, key)
+        raise errors.Unavailable("The registry of the image service does not answer.")
+
+
+@awaiting
+async def test_an_upload_that_began_unheard_can_be_repeated_at_once(cloud: ImageCloud, bus: MemoryBus) -> None:
+    """Who uploads is told to try again, and the image waits for it."""
+    image = await queued(cloud.registry)
+    with pytest.raises(errors.Unavailable):
+        await Content(DyingAtBegin(bus), cloud.store, cloud.clock, run_here).upload(ALICE, image.id, blocks_of(b"x"))
+    assert (await cloud.registry.show(ALICE, image.id)).status is ImageStatus.QUEUED
+    again = Content(RemoteRegistry(bus), cloud.store, cloud.clock, run_here)
+    assert (await again.upload(ALICE, image.id, blocks_of(b"x"))).status is ImageStatus.ACTIVE
+
+
+@awaiting
+async def test_an_image_service_of_the_release_before_uploads(cloud: ImageCloud, bus: MemoryBus) -> None:
+    """It names no key, and takes the one it is given."""
+    image = await queued(cloud.registry)
+    begun = await bus.call("registry", "image.begin_upload", {"caller": wire.dump(ALICE), "image_id": image.id}, 5)
+    _, key = wire.load(tuple[Image, str], begun)
+    assert (await cloud.registry.finish_upload(image.id, key, STORED)).status is ImageStatus.ACTIVE
+
+
+@awaiting
+async def test_a_registry_of_the_release_before_chooses_the_key(cloud: ImageCloud) -> None:
+    """The bytes are kept under that."""
+    class Before(RegistryEndpoint):
+        def __init__(self) -> None:
+            super().__init__(cloud.registry, cloud.sharing, OneToken())
+            self.calls["image.begin_upload"] = self._begin
+
+        async def _begin(self, body: Any) -> Any:
+            return wire.dump(await cloud.registry.begin_upload(ALICE, body["image_id"]))
+
+    image = await queued(cloud.registry)
+    bus = MemoryBus(reactor)
+    await bus.serve("registry", Before())
+    await Content(RemoteRegistry(bus), cloud.store, cloud.clock, run_here).upload(ALICE, image.id, blocks_of(b"x"))
+    assert await gather(cloud.content.read(image.id)) == b"x"
 
 
 @awaiting

@@ -84,6 +84,8 @@ class RegistryContract:
         assert begun.id == made.id and await registry.located(made.id) is None
         with pytest.raises(errors.WrongState):
             await registry.begin_upload(owner, made.id)
+        for _ in range(2):
+            assert await registry.begin_upload(owner, made.id, key) == (await registry.show(owner, made.id), key)
         assert await registry.still_uploading(made.id, key) is True
         assert await registry.still_uploading(made.id, "other") is False
         assert set(await registry.keys_in_use([key, "other"])) >= {key}
