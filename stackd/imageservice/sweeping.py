@@ -1,5 +1,7 @@
 """The sweep: removes bytes nobody needs any more, and puts back uploads whose process died.
 
+Of the store it removes only what has a key of the image service's own making, and what broken writes left.
+
 The image daemon calls it every now and then, and once at start. Each step is idempotent and guarded by the rows, so any
 number of daemons may sweep at once.
 """
@@ -14,6 +16,7 @@ from twisted.python.failure import Failure
 
 from stackd import errors
 from stackd.imageservice.content import PROGRESS_SECONDS
+from stackd.imageservice.keys import is_key
 from stackd.interfaces.clock import Clock
 from stackd.interfaces.imageservice import IUploads
 from stackd.interfaces.imagestore import IImageStore
@@ -44,27 +47,39 @@ class Sweep:
     async def once(self) -> int:
         """One round; how many byte keys were removed."""
         await self._uploads.give_up_stalled(self._stall)
-        return await self._remove_deleted() + await self._remove_orphans()
+        removed = await self._remove_deleted() + await self._remove_orphans()
+        await self._store.sweep()
+        return removed
 
     async def _remove_deleted(self) -> int:
-        gone = await self._uploads.removable(self._grace)
-        for image_id, key in gone:
-            await self._store.delete(key)
-            await self._uploads.forget_bytes(image_id)
-        return len(gone)
+        removed = 0
+        for image_id, key in await self._uploads.removable(self._grace):
+            if await self._removed(key):
+                await self._uploads.forget_bytes(image_id)
+                removed += 1
+        return removed
 
     async def _remove_orphans(self) -> int:
         # Read the keys first: an upload's row is there before its key is.
-        keys = await self._store.keys()
-        orphans = []
+        keys = [key for key in await self._store.keys() if is_key(key)]
+        removed = 0
         for start in range(0, len(keys), _ASKED):
             part = keys[start:start + _ASKED]
             used = await self._uploads.keys_in_use(part)
-            orphans += [key for key in part if key not in used]
-        for key in orphans:
+            for key in part:
+                if key not in used and await self._removed(key):
+                    log.info("removed bytes {key} that belong to no image", key=key)
+                    removed += 1
+        return removed
+
+    async def _removed(self, key: str) -> bool:
+        """Remove the bytes; False when the store could not, which hinders no others."""
+        try:
             await self._store.delete(key)
-            log.info("removed bytes {key} that belong to no image", key=key)
-        return len(orphans)
+        except errors.DriverFailure as error:
+            log.warn("bytes {key} could not be removed, it is tried again: {error}", key=key, error=str(error))
+            return False
+        return True
 
 
 class SweepService(Service):

@@ -28,4 +28,7 @@ class IImageStore(Interface):
         """Remove the bytes; no error when there are none."""
 
     async def keys() -> tuple[str, ...]:
-        """All complete keys, sorted."""
+        """All complete keys, sorted; what others put in the same place is left out as far as it can be told."""
+
+    async def sweep() -> None:
+        """Remove what writers left that died; writes that go on are not disturbed."""

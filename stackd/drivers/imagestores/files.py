@@ -1,7 +1,7 @@
 """Image bytes as files of one folder: written under a temporary name, made durable, then renamed.
 
 The image service calls it. A file with a key's name is therefore always complete. Temporary files are locked by
-the process that writes them, so that a store which starts sweeps only what a crash left. All file access
+the process that writes them, so that sweeping takes only what a crash left. All file access
 runs in threads, by the function handed to the constructor.
 """
 
@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from stackd import errors
+from stackd.drivers import durable
 from stackd.drivers.imagestores import keys
 from stackd.interfaces.imagestore import IImageStore
 
@@ -38,8 +39,7 @@ class FileImageStore:
         self._in_thread = in_thread
         self._new_token = new_token
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for leftover in self._folder.glob(f".*{PARTIAL}"):
-            _sweep(leftover)
+        _sweep(self._folder)
 
     async def write(self, key: str, blocks: AsyncIterator[bytes]) -> int:
         """Write a temporary file block by block, flush it to disk, give it its name."""
@@ -83,9 +83,13 @@ class FileImageStore:
         await self._run(self._path(key).unlink, True)
 
     async def keys(self) -> tuple[str, ...]:
-        """The names of all complete files, sorted."""
-        names = await self._run(os.listdir, self._folder)
-        return tuple(sorted(name for name in names if not name.startswith(".")))
+        """The names of all complete files, sorted; other names, folders and links are somebody else's."""
+        names: tuple[str, ...] = await self._run(_names, self._folder)
+        return names
+
+    async def sweep(self) -> None:
+        """Remove the temporary files of processes that died."""
+        await self._run(_sweep, self._folder)
 
     def _path(self, key: str) -> Path:
         return self._folder / keys.check(key)
@@ -120,17 +124,13 @@ def _write_all(descriptor: int, block: bytes) -> None:
 
 def _finish(descriptor: int, partial: Path, target: Path) -> None:
     os.fsync(descriptor)
-    os.rename(partial, target)
-    _sync_folder(target.parent)
+    durable.rename(partial, target)
 
 
-def _sync_folder(folder: Path) -> None:
-    # The name itself is durable only when its folder is.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _names(folder: Path) -> tuple[str, ...]:
+    with os.scandir(folder) as entries:
+        return tuple(sorted(entry.name for entry in entries
+                            if keys.allowed(entry.name) and entry.is_file(follow_symlinks=False)))
 
 
 def _open(path: Path, key: str) -> int:
@@ -147,11 +147,18 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _sweep(leftover: Path) -> None:
-    try:
-        descriptor = os.open(leftover, os.O_WRONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return  # another process has finished or swept it
+def _sweep(folder: Path) -> None:
+    for leftover in folder.glob(f".*{PARTIAL}"):
+        try:
+            _remove_unless_written(leftover)
+        except FileNotFoundError:
+            continue  # another process has finished or swept it
+        except OSError as error:
+            log.warn("{name} could not be swept: {error}", name=leftover.name, error=error.strerror)
+
+
+def _remove_unless_written(leftover: Path) -> None:
+    descriptor = os.open(leftover, os.O_WRONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

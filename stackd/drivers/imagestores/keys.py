@@ -7,9 +7,14 @@ from stackd import errors
 _KEY = re.compile(r"[0-9a-z][0-9a-z.-]{0,63}")
 
 
+def allowed(key: str) -> bool:
+    """Whether ``IImageStore`` allows it."""
+    return _KEY.fullmatch(key) is not None
+
+
 def check(key: str) -> str:
     """The key itself; raises ``PermanentFailure`` unless ``IImageStore`` allows it."""
-    if not _KEY.fullmatch(key):
+    if not allowed(key):
         raise errors.PermanentFailure(f"{key!r} is no key of an image store.")
     return key
 

@@ -51,3 +51,6 @@ class MemoryImageStore:
     async def keys(self) -> tuple[str, ...]:
         """All keys, sorted."""
         return tuple(sorted(self._kept))
+
+    async def sweep(self) -> None:
+        """Writers die with the store."""

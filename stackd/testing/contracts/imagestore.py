@@ -111,6 +111,20 @@ class ImageStoreContract:
         assert await store.keys() == ("old",)
 
     @awaiting
+    async def test_sweeping_disturbs_nobody(self, store: Any) -> None:
+        """Neither what is complete nor what is being written, here or seen from elsewhere."""
+        await store.write("old", blocks_of(b"whole"))
+
+        async def swept_midway() -> AsyncIterator[bytes]:
+            yield b"first "
+            await store.sweep()
+            await self.rebuilt(store).sweep()
+            yield b"second"
+
+        await store.write("new", swept_midway())
+        assert [await gather(store.read(key)) for key in await store.keys()] == [b"first second", b"whole"]
+
+    @awaiting
     async def test_unknown_key(self, store: Any) -> None:
         """No size, nothing to delete, and reading says that the image vanished."""
         assert await store.size("nobody") is None
