@@ -61,7 +61,7 @@ PIP = f"{sys.executable} -m pip install"
 
 @frozen(kw_only=True)
 class Finding:
-    """What one examination found; ``package`` is Debian's, ``remedy`` a command, and without ``needed`` it may lack."""
+    """What one examination found; ``package`` is Debian's, ``remedy`` a command; hosts need not have all."""
 
     name: str
     well: bool

@@ -112,7 +112,6 @@ class Compute:
     virt_type: str = key("auto", "auto: KVM where it really works, else emulation.", one_of("auto", "kvm", "qemu"))
     concurrency: int = key(4, "How many guests are worked on at a time.", between(1, 1000))
     shutdown_grace: float = key(60.0, "How long a guest may take to shut down before its power is cut.", at_least(0))
-    step_limit: float = key(600.0, "How long one step on a guest may take.", at_least(1))
     keep_images: float = key(86400.0, "How long a host keeps an image that none of its guests needs.", at_least(3600))
 
 
@@ -127,7 +126,6 @@ class Network:
                               "empty: networks end at this host.", tunnel)
     snat_range: str = key("100.64.0.0/16", "Routers take their outside addresses from it, the first is the gateway's; "
                           "hosts on one public network need ranges that do not overlap.", cidr)
-    step_limit: float = key(60.0, "How long one change of the wiring may take.", at_least(1))
     physical_networks: tuple[str, ...] = key((), "The physical networks this host is on, and the interface that leads "
                                              'to each, which nothing else uses: "physnet1:eth1".', links)
     vlan_ranges: tuple[str, ...] = key((), "Control plane: the physical networks administrators may use, and the VLAN "

@@ -14,9 +14,11 @@ from twisted.python.reflect import namedAny
 from stackd.config.loading import load
 from stackd.config.sample import ALL_READ, DAEMONS, render_daemon, samples
 from stackd.config.sections import Config
+from stackd.drivers.networks.linuxbridge import commands
 
 CONF = Path(__file__).parents[2] / "conf"
 HOSTS = ("compute", "network")
+SLOW_IMAGE = 600.0
 MOUNTING = ("ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectProc", "ProtectKernelTunables",
             "ProtectKernelModules", "ProtectControlGroups", "ReadWritePaths", "LoadCredential", "PrivateMounts")
 
@@ -102,8 +104,8 @@ def test_a_unit_starts_its_daemon(name: str) -> None:
 def test_a_unit_is_restarted_and_given_time_to_end(name: str) -> None:
     unit, config = Unit(name), load(render_daemon(name))
     assert unit["Restart"] == ["always"] and Unit(name, "Unit")["StartLimitIntervalSec"] == ["0"]
-    limit = {"api": config.api.stop_within, "image": config.api.stop_within, "compute": config.compute.step_limit,
-             "network": config.network.step_limit}.get(name, 30.0)
+    limit = {"api": config.api.stop_within, "image": config.api.stop_within, "compute": SLOW_IMAGE,
+             "network": commands.TIMEOUT}.get(name, 30.0)
     assert float(unit["TimeoutStopSec"][0]) >= limit + 20
 
 

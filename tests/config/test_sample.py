@@ -1,5 +1,6 @@
 """The sample in ``conf/`` says what the classes say."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from stackd.config.loading import load
 from stackd.config.sample import render
 from stackd.config.sections import Config
 
+STACKD = Path(__file__).parents[2] / "stackd"
 SAMPLE = Path(__file__).parents[2] / "conf/stackd.toml.sample"
 
 
@@ -33,3 +35,12 @@ def test_a_changed_configuration_survives_writing_and_reading() -> None:
 def test_every_section_says_what_it_is() -> None:
     """Each section, and each key that is declared here."""
     assert all(field.metadata["doc"].endswith(".") for field in attrs.fields(Config))
+
+
+def test_every_key_is_read_by_somebody() -> None:
+    """A key that changes nothing would be a promise that is not kept."""
+    words = {node.attr for path in STACKD.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.Attribute)}
+    keys = {(section.name, key.name) for section in attrs.fields(attrs.resolve_types(Config))
+            for key in attrs.fields(section.type)}
+    assert {(section, key) for section, key in keys if key not in words} == set()
