@@ -16,6 +16,7 @@ from stackd.config.sections import MEMORY_BUS, Config
 from stackd.daemons.hostlock import HostLocks
 from stackd.daemons.metadata import host_service
 from stackd.daemons.plainparts import PlainParts
+from stackd.daemons.upkeep import Upkeep
 from stackd.drivers import loading
 from stackd.interfaces.hypervisor import IHypervisor
 from stackd.interfaces.measuring import IChecked
@@ -39,6 +40,8 @@ class HostPlace:
     qemu_logs: str = "/var/log/libvirt/qemu"
     netns: str = ""
     public_bridge: str = ""
+    ensure: Callable[[], str] | None = None
+    """Starts again what has ended of the host's own, and names it; blocks. None where there is nothing to care for."""
 
 
 def host_names(config: Config) -> tuple[str, ...]:
@@ -100,6 +103,8 @@ def host_services(parts: PlainParts, place: HostPlace, compute: bool = True, net
     kinds = ("compute",) * compute + ("network",) * network
     services = HostServices(HostLocks(place.folder, host_names(parts.config)[0], kinds))
     try:
+        if place.ensure is not None:
+            Upkeep(place.ensure, parts.threads, parts.reactor).setServiceParent(services)
         _add_workers(services, parts, place, compute, network)
     except BaseException:
         services.locks.release()

@@ -37,8 +37,16 @@ def prepare(config: Config, guests: bool = True) -> HostPlace:
         hostnet.prepare(options)
         if guests:
             libvirtd.start()
+
+    def ensure() -> str:
+        if libvirtd.running():
+            return ""
+        with _alone(folder):
+            libvirtd.start()
+        return "libvirtd"
+
     return HostPlace(folder=folder, libvirt_uri=libvirtd.uri, qemu_logs=str(libvirtd.qemu_logs), netns=options.netns,
-                     public_bridge=options.public_bridge)
+                     public_bridge=options.public_bridge, ensure=ensure if guests else None)
 
 
 @contextmanager

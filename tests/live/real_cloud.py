@@ -112,9 +112,17 @@ class RealCloud:
 
     def guests(self) -> set[str]:
         """The ids of the guests whose QEMU runs."""
-        folder = self.state / "host/v/run/qemu"
-        running = {path.stem for path in folder.glob("*.pid") if Path(f"/proc/{path.read_text().strip()}").exists()}
-        return {name.rpartition("-")[2] for name in running}
+        return set(self.guest_pids())
+
+    def guest_pids(self) -> dict[str, int]:
+        """The process of each guest whose QEMU runs, by its id."""
+        noted = {path.stem.rpartition("-")[2]: int(path.read_text())
+                 for path in (self.state / "host/v/run/qemu").glob("*-*.pid")}
+        return {id: pid for id, pid in noted.items() if Path(f"/proc/{pid}").exists()}
+
+    def libvirtd_pid(self) -> int:
+        """The process of the host's libvirtd; 0 while it is starting."""
+        return int((self.state / "host/v/libvirtd.pid").read_text() or 0)
 
     def traces(self, word: str) -> list[str]:
         """Where in the host's devices, rules, leases, disks and processes a word (an id, a MAC) still stands."""

@@ -1,5 +1,7 @@
 """The main job for real: the cloud of ``make cloud``, stock clients, guests one can log into, nothing left behind."""
 
+import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -72,6 +74,17 @@ def test_make_cloud_again_is_quick_and_harmless(cloud: RealCloud) -> None:
     before = cloud.guests()
     cloud.demo("up")
     assert cloud.guests() == before
+
+
+def test_a_host_starts_its_libvirtd_again_and_its_guests_go_on(cloud: RealCloud) -> None:
+    first, = cloud.sdk().compute.servers()
+    wait("the first VM is up", lambda: boots(cloud, first.id) == 1 or None)
+    before, killed = cloud.guest_pids(), cloud.libvirtd_pid()
+    os.kill(killed, signal.SIGKILL)
+    wait("libvirtd runs again", lambda: cloud.libvirtd_pid() not in (0, killed) or None, patience=60)
+    assert cloud.guest_pids() == before
+    cloud.openstack("server", "reboot", first.id, "--hard", "--wait")
+    wait("it rebooted", lambda: boots(cloud, first.id) == 2 or None)
 
 
 def test_the_journey_of_boto3(cloud: RealCloud) -> None:
