@@ -63,7 +63,9 @@ class SchedulerService(Service):
         self._listing = hosts.Listing()
         self._hosts: dict[str, Host] = {}
         self._read_at = float("-inf")
-        self._began_at = 0.0
+        self._looked_at = 0.0
+        self._hears = True
+        self._hearing_since = float("-inf")
         self._again = False
         self._busy = False
         self._idle: list[defer.Deferred[None]] = []
@@ -86,7 +88,7 @@ class SchedulerService(Service):
     def startService(self) -> None:
         """Serve wakes and look at once."""
         super().startService()  # type: ignore[no-untyped-call]
-        self._began_at = self._clock.seconds()
+        self._looked_at = self._clock.seconds()
         defer.ensureDeferred(self._serve())
         self.woken({})
 
@@ -145,6 +147,7 @@ class SchedulerService(Service):
         while True:
             waiting = await self._database.read(placements.pending, self._settings.look_ahead, self._start)
             self._pending = len(waiting)
+            self._note_gap()
             if not waiting:
                 return
             await self._refresh()
@@ -173,6 +176,14 @@ class SchedulerService(Service):
         if self._clock.seconds() - self._read_at >= self._settings.refresh:
             self._hosts = await self._database.read(self._listing.read, self._settings.host_gone)
             self._read_at = self._clock.seconds()
+            if self._hears is not (hears := any(host.alive for host in self._hosts.values())):
+                self._hears, self._hearing_since = hears, self._clock.seconds()
+
+    def _note_gap(self) -> None:
+        """While nobody could look at the database, nobody could write down there that a host was heard of."""
+        if self._clock.seconds() - self._looked_at > self._settings.host_gone:
+            self._hearing_since = self._clock.seconds()
+        self._looked_at = self._clock.seconds()
 
     async def _place(self, groups: Sequence["_Group"], more: bool) -> bool:
         """Choose and claim, a batch at a time; whether any was placed, by us or by others.
@@ -245,13 +256,12 @@ class SchedulerService(Service):
 
     async def _fail(self, lost: Sequence[tuple[Pending, str]]) -> None:
         late = [(one, why) for one, why in lost if one.waited >= self._settings.deadline]
-        if late and not deaf(self._hosts.values(), self._listing.read_at) and not self._just_began():
+        if late and not deaf(self._hosts.values(), self._listing.read_at) and not self._just_hears():
             self._failed += len(await self._database.write(placements.fail, late))
 
-    def _just_began(self) -> bool:
-        """Whether no host could be heard yet: after a long outage all of them look gone."""
-        return (self._clock.seconds() - self._began_at < self._settings.host_gone
-                and not any(host.alive for host in self._hosts.values()))
+    def _just_hears(self) -> bool:
+        """Whether not all hosts could be heard yet: after a long outage they come back one by one."""
+        return self._clock.seconds() - self._hearing_since < self._settings.host_gone
 
 
 def _behind(reservation_id: str) -> str:
