@@ -6,6 +6,8 @@
 import argparse
 from pathlib import Path
 
+from stackd import errors
+
 
 def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the subcommand's actions and their arguments."""
@@ -23,12 +25,13 @@ def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the answer is the version."""
     from stackd.config.loading import load_file
-    from stackd.config.sections import Config
     from stackd.store import schema
     from stackd.store.copies import restored
 
-    config = load_file(arguments.config) if arguments.config else Config()
-    url = arguments.url or config.database.url
+    if not arguments.url and not arguments.config:
+        raise errors.BadConfiguration("It is not said which database.", remedy=(
+            "Name it: --config FILE, the configuration of a daemon that has it, or --url URL."))
+    url = arguments.url or load_file(arguments.config).database.url
     if arguments.action != "version":
         schema.upgrade(url)
     if arguments.action == "restored":
@@ -40,5 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if have and newest and have > newest:
         print(f"That is of a later release; this one knows {newest}.")
         return 0
-    print(f"This release needs {newest}: run 'stackd db upgrade'.")
+    # An address may have a password in it, and is not shown.
+    where = "--url URL" if arguments.url else f"--config {arguments.config}"
+    print(f"This release needs {newest}: run 'stackd db upgrade {where}'.")
     return 1

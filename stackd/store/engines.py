@@ -7,6 +7,7 @@ that a function that reads several times sees one state.
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -35,6 +36,13 @@ _READ_ONLY = {POSTGRESQL: "SET default_transaction_read_only = on", MARIADB: "SE
 def is_sqlite(url: str) -> bool:
     """Whether the database is a file, or memory, of which one writes at a time."""
     return _parsed(url).get_backend_name() == SQLITE
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a sqlite database; None for one in memory, and for others."""
+    parsed = _parsed(url)
+    named = parsed.get_backend_name() == SQLITE and parsed.database and parsed.database != ":memory:"
+    return Path(str(parsed.database)) if named else None
 
 
 def make_engine(url: str, pool_size: int = 8, reading: bool = False) -> Engine:

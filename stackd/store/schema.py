@@ -3,18 +3,21 @@
 ``make migration NAME=words`` writes the next migration from what the tables say now: :func:`draft`.
 """
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, exc
+from sqlalchemy import Connection, Engine, exc
 from twisted.logger import Logger
 
 from stackd import errors
-from stackd.store.engines import MARIADB, MYSQL, POSTGRESQL, make_engine
+from stackd.store.engines import MARIADB, MYSQL, POSTGRESQL, make_engine, sqlite_file
 from stackd.store.troubles import Trouble, trouble_of
 
 log = Logger()
@@ -33,16 +36,25 @@ def upgrade(url: str) -> None:
     """Bring the database to the newest version; nothing happens when it is there already.
 
     A newer one is left as it is: the next release only adds, so daemons of this one go on meanwhile. Any number of
-    daemons may call it at once. Raises ``DatabaseUnavailable``.
+    daemons may call it at once. Raises ``DatabaseUnavailable``, and ``BadConfiguration`` for a file that cannot be had.
     """
-    engine = make_engine(url, pool_size=1)
     config = alembic_config()
-    try:
+    with _engine(url) as engine:
+        if file := sqlite_file(url):
+            _make_private(file)
         with engine.connect().execution_options(stackd_write=True) as connection, connection.begin():
             prepare(connection)
             if not _is_newer(MigrationContext.configure(connection).get_current_revision()):
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Engine]:
+    """For a moment."""
+    engine = make_engine(url, pool_size=1)
+    try:
+        yield engine
     except exc.OperationalError as error:
         if trouble_of(error) is not Trouble.AWAY:
             raise
@@ -50,6 +62,17 @@ def upgrade(url: str) -> None:
                                          remedy="Start it, or mend the key url of the section database.") from error
     finally:
         engine.dispose()
+
+
+def _make_private(file: Path) -> None:
+    """Make the file its owner's alone; what sqlite makes beside it is then so, too."""
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        file.chmod(0o600)
+    except OSError as error:
+        raise errors.BadConfiguration(f"The database {file} cannot be opened: {error.strerror}.", remedy=(
+            "Make its folder, and run this as the user whose it is; or mend the key url of the section database.")
+            ) from error
 
 
 def _is_newer(version: str | None) -> bool:
@@ -72,13 +95,12 @@ def prepare(connection: Connection) -> None:
 
 
 def version(url: str) -> str | None:
-    """The version the database has; None when it has no schema of ours."""
-    engine = make_engine(url, pool_size=1)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
+    """The version the database has; None when it has no schema of ours. Raises ``DatabaseUnavailable``."""
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return None  # sqlite would make it
+    with _engine(url) as engine, engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def newest() -> str | None:
