@@ -3,22 +3,20 @@
 ``stack-cloud`` takes all of them, a split daemon its own; there is one wiring for both. Hosts have ``plainparts`` only.
 """
 
-import os
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
-from cryptography.fernet import Fernet
 
 from stackd.config.sections import LOCAL_IMAGES
 from stackd.core.cloud import Cloud, assemble
 from stackd.core.identity import Identity
 from stackd.core.identity_passwords import password_hasher
 from stackd.daemons.health import WITHIN, Check, Patient
-from stackd.daemons.plainparts import PlainParts
-from stackd.daemons.secretfiles import kept
+from stackd.daemons.plainparts import METADATA_FILE, PlainParts
+from stackd.daemons.secretfiles import given
 from stackd.daemons.seeding import new_project, underlay
 from stackd.drivers import loading
 from stackd.imageservice.content import Content
@@ -32,6 +30,7 @@ from stackd.model.ids import new_id
 from stackd.rules.ownership import CONDUCTOR, SCHEDULER
 from stackd.store import imagekeeping, schema, stamps
 from stackd.store.database import Database
+from stackd.store.engines import is_sqlite
 from stackd.store.executors import ThreadExecutor
 
 KEYS_FILE = "identity.keys"
@@ -47,9 +46,7 @@ class Parts(PlainParts):
     def database(self) -> Database:
         """The database, its schema brought up to date."""
         section = self.config.database
-        sqlite = section.url.startswith("sqlite")
-        if sqlite:
-            _private(section.url)
+        sqlite = is_sqlite(section.url)
         schema.upgrade(section.url)
         made = Database(
             section.url, self.reactor, ThreadExecutor(self.reactor, section.threads, "readers"),
@@ -76,9 +73,14 @@ class Parts(PlainParts):
         """Who is who."""
         section = self.config.identity
         hasher = PasswordHasher.from_parameters(CHEAPEST) if section.password_cost == "cheap" else password_hasher()
-        return Identity(self.database, self.reactor, _fernet_keys(self.state / KEYS_FILE), self.threads,
-                        token_lifetime=section.token_lifetime, hasher=hasher,
-                        on_new_project=[new_project(self.config)])
+        keys = given(self.state / KEYS_FILE).split()
+        return Identity(self.database, self.reactor, keys, self.threads, token_lifetime=section.token_lifetime,
+                        hasher=hasher, on_new_project=[new_project(self.config)])
+
+    @cached_property
+    def metadata_secret(self) -> bytes:
+        """The one of all daemons that answer for the whole cloud; a host has its own."""
+        return given(self.state / METADATA_FILE).strip().encode()
 
     @cached_property
     def registry(self) -> IUploads:
@@ -138,16 +140,3 @@ class Parts(PlainParts):
         if "database" in self.__dict__:
             self.database.close()
         super().close()
-
-
-def _private(url: str) -> None:
-    """Make the file of a sqlite database its owner's alone; what sqlite makes beside it is then so, too."""
-    path = Path(url.removeprefix("sqlite:///"))
-    if path.parent.is_dir():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        path.chmod(0o600)
-
-
-def _fernet_keys(path: Path) -> list[str]:
-    """The keys of tokens and secrets, newest first; made when there are none."""
-    return kept(path, lambda: Fernet.generate_key().decode()).split()

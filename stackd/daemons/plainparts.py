@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 METADATA_FILE = "metadata.secret"
 
 
+def new_metadata_secret() -> str:
+    """What signs requests for metadata."""
+    return secrets.token_hex(32)
+
+
 class PlainParts:
     """Parts of one process, sharing one reactor and one configuration."""
 
@@ -76,7 +81,7 @@ class PlainParts:
     @cached_property
     def metadata_secret(self) -> bytes:
         """Signs metadata tokens and the requests of metadata proxies."""
-        return kept(self.state / METADATA_FILE, lambda: secrets.token_hex(32)).strip().encode()
+        return kept(self.state / METADATA_FILE, new_metadata_secret).strip().encode()
 
     def _in_thread(self, fn: Any, *args: Any) -> "Deferred[Any]":
         return self.threads.run(fn, *args)

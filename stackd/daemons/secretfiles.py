@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from stackd import errors
+
 
 def kept(path: Path, make: Callable[[], str]) -> str:
     """The secret in this file; ``make`` gives it when there is none yet."""
@@ -21,6 +23,17 @@ def kept(path: Path, make: Callable[[], str]) -> str:
             with contextlib.suppress(FileExistsError):
                 os.link(mine, path)
     return path.read_text()
+
+
+def given(path: Path) -> str:
+    """The secret in this file, which was made elsewhere: another one would be wrong. Raises ``BadConfiguration``."""
+    try:
+        return path.read_text()
+    except OSError as error:
+        words = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        raise errors.BadConfiguration(
+            f"{path} {words}.", remedy="Copy it from the state folder of a stack-api, as a file of this daemon's user; "
+            "'stackd bootstrap' makes that of a new cloud.") from error
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from twisted.internet.defer import maybeDeferred
 
 from stackd.bus.memory import MemoryBus
 from stackd.config.loading import load_file
+from stackd.daemons.bootstrapping import make_secrets
 from stackd.daemons.endpoints import image_services
 from stackd.daemons.image import ImageParts
 from stackd.daemons.parts import Parts
@@ -47,7 +48,7 @@ class Both:
         self.image = DaemonService(self.image_parts, image_services)
 
     def _config(self, folder: Path, database: str) -> Any:
-        folder.mkdir()
+        make_secrets(folder)
         path = folder / "stackd.toml"
         path.write_text(CONFIGURATION.format(folder=folder, base=self.base, database=database))
         return load_file(path)

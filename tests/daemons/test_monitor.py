@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from stackd import errors
 from stackd.daemons import machine, split
+from stackd.daemons.bootstrapping import make_secrets
 from stackd.daemons.hosts import HostPlace
 from stackd.daemons.prefork_monitor import merged
 from stackd.daemons.split import configured
@@ -64,6 +65,8 @@ name = "one"
 [monitor]
 port = {looked_at}
 {more}""")
+    if name in ("api", "registry"):
+        make_secrets(folder)
     service: Any = importlib.import_module(f"stackd.daemons.{name}").makeService(
         {"config": str(path), "workers": None, "state": None})
     service.startService()

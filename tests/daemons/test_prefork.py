@@ -17,6 +17,7 @@ from twisted.internet.error import ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from stackd.daemons.bootstrapping import make_secrets
 from stackd.daemons.prefork import Post, Worker, wanted
 from stackd.testing.ports import free_base
 from stackd.testing.processes import wait_for
@@ -43,6 +44,7 @@ port_base = {self.port - 1}
 workers = 2
 stop_within = 20.0
 """)
+        make_secrets(folder)
         self.log = folder / "log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

@@ -13,6 +13,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.plugin import getPlugins
 
 from stackd import errors
+from stackd.daemons.bootstrapping import make_secrets
 from stackd.testing.ports import free_base
 
 NAMES = ("stack-api", "stack-compute", "stack-conductor", "stack-image", "stack-network", "stack-registry",
@@ -64,6 +65,7 @@ async def test_a_daemon_starts_and_stops(name: str, tmp_path: Path) -> None:
     options = module.Options()
     host = name in ("stack-compute", "stack-network")
     options.parseOptions(["--config", str(configuration(tmp_path, base, host))])
+    make_secrets(tmp_path)
     service = module.makeService(options)
     service.startService()
     try:
@@ -75,6 +77,20 @@ async def test_a_daemon_starts_and_stops(name: str, tmp_path: Path) -> None:
     finally:
         await maybeDeferred(service.stopService)
     assert not service.running
+
+
+@pytest.mark.parametrize(("name", "missing"), [
+    ("api", "identity.keys"), ("api", "metadata.secret"), ("registry", "identity.keys")])
+def test_what_all_must_share_is_not_made_by_each(name: str, missing: str, tmp_path: Path) -> None:
+    """With keys of its own it would refuse the tokens of the others."""
+    make_secrets(tmp_path)
+    (tmp_path / missing).unlink()
+    module = importlib.import_module(f"stackd.daemons.{name}")
+    options = module.Options()
+    options.parseOptions(["--config", str(configuration(tmp_path, free_base()))])
+    with pytest.raises(errors.BadConfiguration, match=f"{missing} is not there. Copy it from"):
+        module.makeService(options).startService()
+    assert not (tmp_path / missing).exists()
 
 
 def test_a_host_has_no_database(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 from stackd.bus.amqp.users import LIMITS, SALT, host_definitions, host_permissions, queue_limits
 from stackd.cli.asking import ask
 from stackd.daemons.hostusers import PROJECT
+from stackd.daemons.parts import KEYS_FILE
 from stackd.daemons.passwords import passwords_of
+from stackd.daemons.plainparts import METADATA_FILE
 from stackd.daemons.secretfiles import kept
 from stackd.testing.broker import everything_for
 from stackd.testing.lab.configs import Configs, ControlFacts, HostFacts, ImageUser
@@ -19,7 +21,7 @@ from stackd.testing.processes import placed
 
 BOOTSTRAP_WITHIN = 120.0
 BROKER_USER = "stackd"
-SHARED_SECRETS = ("identity.keys", "metadata.secret")
+SHARED_SECRETS = (KEYS_FILE, METADATA_FILE)
 
 
 def start_broker(site: Premises) -> None:
@@ -114,5 +116,4 @@ def _share_cache(site: Premises, host: str) -> None:
 def _share_secrets(source: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True, mode=0o700)
     for secret in SHARED_SECRETS:
-        if (source / secret).exists():
-            kept(folder / secret, (source / secret).read_text)
+        kept(folder / secret, (source / secret).read_text)
