@@ -33,11 +33,15 @@ class IHypervisor(Interface):
     async def start(spec: GuestSpec) -> None:
         """Ensure the guest is defined as ``spec`` says and runs; records ``spec.reboots``, forgets shutdown marks.
 
-        The guest must be prepared. A guest that runs already is left alone.
+        The guest must be prepared. Of a guest that runs already only shutdown marks are forgotten; a paused one
+        goes on.
         """
 
-    async def shutdown(id: str, now: float) -> None:
-        """Ask the guest to shut down (ACPI) and mark that we asked at ``now`` (epoch seconds); returns at once."""
+    async def shutdown(id: str, now: float, generation: int) -> None:
+        """Ask the guest to shut down (ACPI); returns at once.
+
+        First it is marked that we asked, at ``now`` (epoch seconds) and for this ``generation`` of the instance.
+        """
 
     async def destroy(id: str) -> None:
         """Cut the guest's power, after marking that it was us; STOPPED when it returns."""

@@ -42,7 +42,9 @@ class Guest:
 
     ``prepared`` tells whether its disks are all there. ``reboots`` and ``epoch`` come from its metadata.
     ``shutdown_at`` is when we last asked it to shut down (epoch seconds), None when we did not since it
-    started; it is kept in the guest's metadata, so it survives the worker.
+    started; ``shutdown_generation`` is the generation that asked for it, None when no shutdown but a cut was
+    marked (or a release that did not tell marked it). Both are kept in the guest's metadata, so they survive the
+    worker.
     """
 
     id: str
@@ -51,3 +53,4 @@ class Guest:
     reboots: int = 0
     epoch: int = 0
     shutdown_at: float | None = None
+    shutdown_generation: int | None = None

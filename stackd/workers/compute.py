@@ -169,7 +169,7 @@ class ComputeWorker(HostWorker):
         elif verb is Verb.START:
             await hypervisor.start(spec_of(assignment))
         elif verb is Verb.SHUTDOWN:
-            await hypervisor.shutdown(id, self.clock.seconds())
+            await hypervisor.shutdown(id, self.clock.seconds(), assignment.instance.generation)
         elif verb is Verb.DESTROY:
             await hypervisor.destroy(id)
         else:

@@ -56,7 +56,7 @@ async def test_a_guest_boots_survives_libvirtd_and_driver_and_shuts_down_when_as
     assert (seen.state, seen.epoch) == (GuestState.RUNNING, 4), "the old driver connects again by itself"
 
     again = bench.driver()
-    await again.shutdown(spec.id, 5.0)
+    await again.shutdown(spec.id, 5.0, 2)
 
     async def stopped() -> bool:
         return (await again.look(spec.id)).state is GuestState.STOPPED

@@ -183,6 +183,45 @@ def test_a_slow_shutdown_is_noticed_soon() -> None:
     assert bench.seen() == (GuestState.STOPPED, True)
 
 
+def test_a_guest_that_was_asked_to_stop_and_runs_on_is_asked_anew_when_it_is_stopped_later() -> None:
+    bench = Bench(shutdown_seconds=None)
+    bench.launch()
+    bench.change(desired=STOPPED)
+    bench.change(desired=RUNNING)
+    bench.run(10)
+    assert bench.seen() == (GuestState.RUNNING, False), "it may still go down"
+    bench.run(3600)
+    assert bench.seen() == (GuestState.RUNNING, True)
+    bench.world.options = FakeOptions(shutdown_seconds=20.0)  # it has booted and hears the button now
+    bench.change(desired=STOPPED)
+    bench.run(25)
+    assert bench.seen() == (GuestState.STOPPED, True)
+    assert bench.driver.verbs[2:] == ["shutdown", "start", "shutdown"]
+
+
+def test_a_guest_that_once_did_not_hear_a_shutdown_may_power_itself_off_later() -> None:
+    bench = Bench(shutdown_seconds=None)
+    bench.launch()
+    bench.change(desired=STOPPED)
+    bench.change(desired=RUNNING)
+    bench.run(300)
+    bench.world.stop(A)
+    bench.run(30)
+    assert bench.cloud.instance(A).desired is STOPPED
+    assert bench.seen() == (GuestState.STOPPED, True)
+
+
+def test_a_guest_that_goes_down_late_is_started_again_when_it_shall_run_again() -> None:
+    bench = Bench(shutdown_seconds=20.0)
+    bench.launch()
+    bench.change(desired=STOPPED)
+    bench.change(desired=RUNNING)
+    bench.run(60)
+    assert bench.cloud.instance(A).desired is RUNNING
+    assert bench.seen() == (GuestState.RUNNING, True)
+    assert bench.world.consoles[A].count(b"tiny: ready") == 2
+
+
 def test_a_hard_reboot_does_not_ask(bench: Bench) -> None:
     bench.launch()
     bench.change(reboots=1, reboot_kind=RebootKind.HARD)

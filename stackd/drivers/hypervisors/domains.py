@@ -53,7 +53,7 @@ class IDomains(Interface):
     def start(spec: GuestSpec, machine: Machine, kernel: Path | None, ramdisk: Path | None) -> None:
         """Define and start."""
 
-    def shutdown(id: str, now: float) -> None:
+    def shutdown(id: str, now: float, generation: int) -> None:
         """Mark, then press the power button."""
 
     def destroy(id: str) -> None:
@@ -132,10 +132,12 @@ class Domains:
 
     def start(self, spec: GuestSpec, machine: Machine, kernel: Path | None, ramdisk: Path | None) -> None:
         """Defined anew each time, so that it is what ``spec`` says."""
-        state = self.look(spec.id).state
-        if state is GuestState.RUNNING:
+        guest = self.look(spec.id)
+        if guest.state is GuestState.RUNNING:
+            if guest.shutdown_at is not None:
+                self._with_domain(spec.id, lambda domain: self._mark(domain, spec.id, None))
             return
-        if state is GuestState.PAUSED:
+        if guest.state is GuestState.PAUSED:
             self.unpause(spec.id)
             return
         if not self._folders.prepared(spec.id):
@@ -150,13 +152,13 @@ class Domains:
                 domain.create()
         self._connection.run(verb)
 
-    def shutdown(self, id: str, now: float) -> None:
+    def shutdown(self, id: str, now: float, generation: int) -> None:
         """Only a guest that is up hears it."""
         library = self._connection.library
 
         def verb(domain: Any) -> None:
             if domain.isActive():
-                self._mark(domain, id, now)
+                self._mark(domain, id, now, generation)
                 domain.shutdownFlags(library.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
         self._with_domain(id, verb)
 
@@ -242,7 +244,7 @@ class Domains:
                 return None
             raise
         return Guest(id=id, state=state, prepared=self._folders.prepared(id), reboots=marks.reboots,
-                     epoch=marks.epoch, shutdown_at=marks.shutdown_at)
+                     epoch=marks.epoch, shutdown_at=marks.shutdown_at, shutdown_generation=marks.shutdown_generation)
 
     def _state(self, domain: Any, shutdown_at: float | None) -> GuestState:
         """Stopped only when the guest went down in good order or we made it; anything else is a crash."""
@@ -268,10 +270,10 @@ class Domains:
                 return None
             raise
 
-    def _mark(self, domain: Any, id: str, now: float) -> None:
-        """Note that we asked the guest to go down, where it survives the guest, libvirtd and us."""
+    def _mark(self, domain: Any, id: str, now: float | None, generation: int | None = None) -> None:
+        """Note that we asked the guest to go down, where it survives the guest, libvirtd and us; None: we did not."""
         library = self._connection.library
-        marks = evolve(self._marks(domain) or Marks(), shutdown_at=now)
+        marks = evolve(self._marks(domain) or Marks(), shutdown_at=now, shutdown_generation=generation)
         flags = library.VIR_DOMAIN_AFFECT_CONFIG
         if domain.isActive():
             flags |= library.VIR_DOMAIN_AFFECT_LIVE

@@ -150,13 +150,15 @@ class FakeHypervisor:
             await self.unpause(spec.id)
         elif guest.state is not GuestState.RUNNING:
             self.world.boot(spec)
+        elif guest.shutdown_at is not None:
+            self.world.put(evolve(guest, shutdown_at=None, shutdown_generation=None))
 
-    async def shutdown(self, id: str, now: float) -> None:
+    async def shutdown(self, id: str, now: float, generation: int) -> None:
         """Takes effect after the option's delay; at once when that is 0."""
         guest = self.world.look(id)
         if guest.state not in _UP:
             return
-        self.world.put(evolve(guest, shutdown_at=now))
+        self.world.put(evolve(guest, shutdown_at=now, shutdown_generation=generation))
         seconds = self.world.options.shutdown_seconds
         if seconds is not None and guest.state is GuestState.RUNNING:
             self._power_button(id, now, seconds)

@@ -39,11 +39,15 @@ class Machine:
 
 @frozen(kw_only=True)
 class Marks:
-    """What our element carries beside the id; ``shutdown_at`` in epoch seconds, None when we did not ask."""
+    """What our element carries beside the id; ``shutdown_at`` in epoch seconds, None when we did not ask.
+
+    ``shutdown_generation`` is None beside it when the power was cut, or an earlier release asked.
+    """
 
     epoch: int = 0
     reboots: int = 0
     shutdown_at: float | None = None
+    shutdown_generation: int | None = None
 
 
 def marks_xml(id: str, marks: Marks) -> str:
@@ -51,15 +55,18 @@ def marks_xml(id: str, marks: Marks) -> str:
     element = etree.Element("guest", {"id": id, "epoch": str(marks.epoch), "reboots": str(marks.reboots)})
     if marks.shutdown_at is not None:
         element.set("shutdown-at", repr(marks.shutdown_at))
+    if marks.shutdown_generation is not None:
+        element.set("shutdown-generation", str(marks.shutdown_generation))
     return etree.tostring(element, encoding="unicode")
 
 
 def parse_marks(text: str) -> Marks:
     """The marks in our element, as ``metadata`` gives it."""
     element = etree.fromstring(text)
-    asked = element.get("shutdown-at")
+    asked, generation = element.get("shutdown-at"), element.get("shutdown-generation")
     return Marks(epoch=int(element.get("epoch", "0")), reboots=int(element.get("reboots", "0")),
-                 shutdown_at=float(asked) if asked is not None else None)
+                 shutdown_at=float(asked) if asked is not None else None,
+                 shutdown_generation=int(generation) if generation is not None else None)
 
 
 def domain_xml(spec: GuestSpec, files: GuestFiles, machine: Machine) -> str:

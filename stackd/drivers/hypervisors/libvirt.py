@@ -28,6 +28,7 @@ from stackd.interfaces.hypervisor import IHypervisor, IPausing
 from stackd.interfaces.images import IImages
 from stackd.model.guests import Guest, GuestSpec
 from stackd.model.hosts import HostCapacity
+from stackd.model.instances import GuestState
 
 _log = Logger()
 AGEING_SECONDS = 3600.0
@@ -106,15 +107,16 @@ class LibvirtHypervisor:
 
     async def start(self, spec: GuestSpec) -> None:
         """Kernel and ramdisk come from the cache; what was lost of it since ``prepare`` is fetched again."""
-        if (await self.look(spec.id)).prepared:
+        guest = await self.look(spec.id)
+        if guest.prepared and guest.state is not GuestState.RUNNING:
             await self._fetch(spec)
         kernel, ramdisk = (self._cache.path(file) if file is not None else None
                            for file in (spec.image.kernel, spec.image.ramdisk))
         await self._ready().start(spec, await self._chosen_machine(), kernel, ramdisk)
 
-    async def shutdown(self, id: str, now: float) -> None:
+    async def shutdown(self, id: str, now: float, generation: int) -> None:
         """The power button."""
-        await self._ready().shutdown(id, now)
+        await self._ready().shutdown(id, now, generation)
 
     async def destroy(self, id: str) -> None:
         """The plug."""

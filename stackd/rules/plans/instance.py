@@ -75,19 +75,25 @@ def _bring_up(assignment: InstanceAssignment, guest: Guest, now: float, settings
 
 def _keep_running(assignment: InstanceAssignment, guest: Guest, now: float, settings: PlanSettings) -> Step:
     instance = assignment.instance
-    if guest.reboots >= instance.reboots:
+    if guest.reboots < instance.reboots:
+        if instance.reboot_kind is RebootKind.HARD:
+            return Step(Verb.DESTROY, "a hard reboot is asked for")
+        return _ask_down(instance, guest, now, settings, "a reboot is asked for")
+    if guest.shutdown_at is None:
         return Step(Verb.NOTHING, "it runs")
-    if instance.reboot_kind is RebootKind.HARD:
-        return Step(Verb.DESTROY, "a hard reboot is asked for")
-    return _ask_down(guest, now, settings, "a reboot is asked for")
+    left = guest.shutdown_at + settings.shutdown_grace - now
+    if 0 < left <= settings.shutdown_grace:
+        return Step(Verb.WAIT, "it was asked to shut down before, and may still do so", left)
+    return Step(Verb.START, "it was asked to shut down before, and runs on; that it was asked is forgotten")
 
 
 def _take_down(assignment: InstanceAssignment, guest: Guest, now: float, settings: PlanSettings) -> Step:
-    return _ask_down(guest, now, settings, "it is to be stopped")
+    return _ask_down(assignment.instance, guest, now, settings, "it is to be stopped")
 
 
-def _ask_down(guest: Guest, now: float, settings: PlanSettings, why: str) -> Step:
-    if guest.shutdown_at is None:
+def _ask_down(instance: Instance, guest: Guest, now: float, settings: PlanSettings, why: str) -> Step:
+    # What an earlier generation asked gives this one no right to cut; a mark of the future is of a clock set back.
+    if guest.shutdown_at is None or guest.shutdown_generation != instance.generation or guest.shutdown_at > now:
         return Step(Verb.SHUTDOWN, why)
     left = guest.shutdown_at + settings.shutdown_grace - now
     if left > 0:
@@ -145,9 +151,9 @@ TABLE: dict[tuple[InstanceDesired, GuestState], _Rule] = {
 
 
 def reached(instance: Instance, guest: Guest) -> bool:
-    """Whether what a look shows is all that is desired."""
+    """Whether what a look shows is all that is desired, and none of our own shutdowns may still undo it."""
     if instance.desired is InstanceDesired.DELETED:
         return guest.state is GuestState.ABSENT and not guest.prepared
     if instance.desired is InstanceDesired.STOPPED:
         return guest.prepared and guest.state in (GuestState.STOPPED, GuestState.ABSENT)
-    return guest.state is GuestState.RUNNING and guest.reboots >= instance.reboots
+    return guest.state is GuestState.RUNNING and guest.reboots >= instance.reboots and guest.shutdown_at is None

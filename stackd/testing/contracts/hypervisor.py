@@ -100,7 +100,7 @@ class _Verb:
 
 
 UNDOING = (
-    _Verb("shutdown", lambda driver, spec: driver.shutdown(spec.id, NOW)),
+    _Verb("shutdown", lambda driver, spec: driver.shutdown(spec.id, NOW, 1)),
     _Verb("destroy", lambda driver, spec: driver.destroy(spec.id)),
     _Verb("remove", lambda driver, spec: driver.remove(spec.id)),
 )
@@ -234,8 +234,9 @@ class HypervisorContract:
     async def test_a_shutdown_is_marked_and_survives_the_driver(self, bench: HypervisorBench) -> None:
         """The first driver asks, the second still knows that it was us."""
         spec = await running(bench, bench.driver())
-        await bench.driver().shutdown(spec.id, NOW)
-        assert (await bench.driver().look(spec.id)).shutdown_at == NOW
+        await bench.driver().shutdown(spec.id, NOW, 6)
+        guest = await bench.driver().look(spec.id)
+        assert (guest.shutdown_at, guest.shutdown_generation) == (NOW, 6)
 
     @pytest_twisted.ensureDeferred
     async def test_a_destroyed_guest_is_stopped_by_us(self, bench: HypervisorBench) -> None:
@@ -253,9 +254,19 @@ class HypervisorContract:
         """The time we first asked is what the worker's patience is counted from."""
         driver = bench.driver()
         spec = await running(bench, driver)
-        await driver.shutdown(spec.id, NOW)
+        await driver.shutdown(spec.id, NOW, 2)
         await driver.destroy(spec.id)
         assert (await driver.look(spec.id)).shutdown_at == NOW
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_start_forgets_that_a_guest_was_asked_to_shut_down(self, bench: HypervisorBench) -> None:
+        """Whether it went down or runs on."""
+        driver = bench.driver()
+        spec = await running(bench, driver, reboots=3)
+        before = await driver.look(spec.id)
+        await driver.shutdown(spec.id, NOW, 2)
+        await driver.start(spec)
+        assert await bench.driver().look(spec.id) == before
 
     @pytest_twisted.ensureDeferred
     async def test_a_stopped_guest_starts_again_without_its_marks(self, bench: HypervisorBench) -> None:

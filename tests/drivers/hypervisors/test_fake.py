@@ -83,7 +83,7 @@ async def test_the_console_tells_the_name_and_that_it_is_up() -> None:
 async def test_a_slow_shutdown_takes_effect_on_the_clock_even_without_the_driver() -> None:
     bench = FakeBench(FakeOptions(shutdown_seconds=5.0))
     spec = await running(bench, bench.driver())
-    await bench.driver().shutdown(spec.id, 1.0)
+    await bench.driver().shutdown(spec.id, 1.0, 1)
     bench.clock.advance(4.9)
     assert bench.world.look(spec.id).state is GuestState.RUNNING
     bench.clock.advance(0.2)
@@ -95,7 +95,7 @@ async def test_a_shutdown_that_was_overtaken_by_a_new_start_does_not_stop_the_gu
     bench = FakeBench(FakeOptions(shutdown_seconds=5.0))
     driver = bench.driver()
     spec = await running(bench, driver)
-    await driver.shutdown(spec.id, 1.0)
+    await driver.shutdown(spec.id, 1.0, 1)
     await driver.destroy(spec.id)
     await driver.start(spec)
     bench.clock.advance(10)
@@ -107,9 +107,12 @@ async def test_a_deaf_guest_runs_on_after_a_shutdown() -> None:
     bench = FakeBench(FakeOptions(shutdown_seconds=None))
     driver = bench.driver()
     spec = await running(bench, driver)
-    await driver.shutdown(spec.id, 1.0)
+    await driver.shutdown(spec.id, 1.0, 1)
     bench.clock.advance(1000)
     assert (await driver.look(spec.id)).state is GuestState.RUNNING
+    await driver.start(evolve(spec, reboots=4))
+    guest = await driver.look(spec.id)
+    assert (guest.state, guest.shutdown_at, guest.reboots) == (GuestState.RUNNING, None, 0)
 
 
 @pytest_twisted.ensureDeferred

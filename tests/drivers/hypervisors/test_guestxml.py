@@ -42,9 +42,16 @@ def test_our_marks_are_in_the_metadata() -> None:
     assert parse_marks(etree.tostring(ours, encoding="unicode")) == Marks(epoch=5, reboots=2)
 
 
-@pytest.mark.parametrize("marks", [Marks(), Marks(epoch=3, reboots=9, shutdown_at=1700000000.25)])
+@pytest.mark.parametrize("marks", [
+    Marks(), Marks(epoch=3, reboots=9, shutdown_at=1700000000.25),
+    Marks(epoch=3, reboots=9, shutdown_at=1700000000.25, shutdown_generation=12)])
 def test_marks_are_read_back_as_they_were_written(marks: Marks) -> None:
     assert parse_marks(marks_xml(SPEC.id, marks)) == marks
+
+
+def test_marks_of_a_release_that_told_no_generation_are_read() -> None:
+    old = f'<guest id="{SPEC.id}" epoch="3" reboots="9" shutdown-at="1700000000.25"/>'
+    assert parse_marks(old) == Marks(epoch=3, reboots=9, shutdown_at=1700000000.25)
 
 
 def test_a_whole_disk_boots_from_itself_and_an_ami_by_its_kernel() -> None:

@@ -21,14 +21,15 @@ def test_every_pair_of_desired_and_observed_has_a_step() -> None:
     assert set(TABLE) == set(product(InstanceDesired, GuestState))
 
 
-def perform(guest: Guest, verb: Verb, reboots: int) -> Guest:
+def perform(guest: Guest, verb: Verb, reboots: int, now: float) -> Guest:
     """The world after a verb, as the driver's contract promises it."""
     if verb is Verb.PREPARE:
         return evolve(guest, prepared=True)
     if verb is Verb.START:
-        return evolve(guest, state=GuestState.RUNNING, reboots=reboots, shutdown_at=None)
+        started = guest.reboots if guest.state is GuestState.RUNNING else reboots
+        return evolve(guest, state=GuestState.RUNNING, reboots=started, shutdown_at=None, shutdown_generation=None)
     if verb is Verb.SHUTDOWN:
-        return evolve(guest, shutdown_at=NOW)
+        return evolve(guest, shutdown_at=now, shutdown_generation=1)
     if verb is Verb.DESTROY:
         return evolve(guest, state=GuestState.STOPPED, shutdown_at=NOW)
     if verb is Verb.REMOVE:
@@ -41,12 +42,14 @@ def perform(guest: Guest, verb: Verb, reboots: int) -> Guest:
 @pytest.mark.parametrize("prepared", [False, True])
 @pytest.mark.parametrize("pending", [0, 2])
 @pytest.mark.parametrize("kind", RebootKind)
-@pytest.mark.parametrize("shutdown_at", [None, NOW - 5, NOW - 500])
+@pytest.mark.parametrize("shutdown_at", [None, NOW - 5, NOW - 500, NOW + 3600])
+@pytest.mark.parametrize("shutdown_generation", [None, 0, 1])
 def test_from_every_state_the_desired_one_is_reached_in_few_steps(
         desired: InstanceDesired, state: GuestState, prepared: bool, pending: int, kind: RebootKind,
-        shutdown_at: float | None) -> None:
+        shutdown_at: float | None, shutdown_generation: int | None) -> None:
     assignment = an_assignment(an_instance(desired=desired, reboots=pending, reboot_kind=kind))
-    guest = a_guest(state, prepared=prepared or state is not GuestState.ABSENT, shutdown_at=shutdown_at)
+    guest = a_guest(state, prepared=prepared or state is not GuestState.ABSENT, shutdown_at=shutdown_at,
+                    shutdown_generation=shutdown_generation)
     now = NOW
     for _ in range(10):
         step = next_step(assignment, guest, now, SETTINGS)
@@ -55,7 +58,7 @@ def test_from_every_state_the_desired_one_is_reached_in_few_steps(
         if step.verb is Verb.WAIT:
             assert step.delay is not None
             now += step.delay + 0.001
-        guest = perform(guest, step.verb, pending)
+        guest = perform(guest, step.verb, pending, now)
     assert reached(assignment.instance, guest)
 
 
@@ -77,9 +80,28 @@ def test_a_guest_gets_its_grace_before_its_power_is_cut() -> None:
     assignment = an_assignment(desired=STOPPED)
     asked = next_step(assignment, a_guest(), NOW, SETTINGS)
     assert asked.verb is Verb.SHUTDOWN
-    waiting = next_step(assignment, a_guest(shutdown_at=NOW - 20), NOW, SETTINGS)
+    waiting = next_step(assignment, a_guest(shutdown_at=NOW - 20, shutdown_generation=1), NOW, SETTINGS)
     assert (waiting.verb, waiting.delay) == (Verb.WAIT, 40.0)
-    assert next_step(assignment, a_guest(shutdown_at=NOW - 60), NOW, SETTINGS).verb is Verb.DESTROY
+    late = a_guest(shutdown_at=NOW - 60, shutdown_generation=1)
+    assert next_step(assignment, late, NOW, SETTINGS).verb is Verb.DESTROY
+
+
+@pytest.mark.parametrize(("shutdown_at", "generation"), [(NOW - 60, 1), (NOW - 5, 1), (NOW - 60, None), (NOW + 90, 2)])
+def test_what_was_not_asked_by_this_generation_or_lies_in_the_future_is_asked_anew(
+        shutdown_at: float, generation: int | None) -> None:
+    guest = a_guest(shutdown_at=shutdown_at, shutdown_generation=generation)
+    for wanted in (an_instance(generation=2, desired=STOPPED), an_instance(generation=2, reboots=1)):
+        assert next_step(an_assignment(wanted), guest, NOW, SETTINGS).verb is Verb.SHUTDOWN
+
+
+def test_a_guest_that_shall_run_again_is_up_only_when_an_earlier_shutdown_has_no_effect_any_more() -> None:
+    assignment = an_assignment(an_instance(generation=3))
+    asked = a_guest(shutdown_at=NOW - 20, shutdown_generation=2)
+    waiting = next_step(assignment, asked, NOW, SETTINGS)
+    assert (waiting.verb, waiting.delay) == (Verb.WAIT, 40.0)
+    assert not reached(assignment.instance, asked)
+    for over in (NOW - 60, NOW + 90):
+        assert next_step(assignment, evolve(asked, shutdown_at=over), NOW, SETTINGS).verb is Verb.START
 
 
 def test_a_hard_reboot_does_not_ask() -> None:
