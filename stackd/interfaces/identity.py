@@ -1,4 +1,8 @@
-"""Who is it: identity providers are in the entry point group ``stackd.identities``; ``sql`` is our own."""
+"""Who is it: identity providers are in the entry point group ``stackd.identities``; ``sql`` is our own.
+
+``daemons/parts.py`` makes the one that is named. The identity API and the operator's commands ask it for all that
+``core.identity.Identity`` does, so one of another package is derived from that.
+"""
 
 from zope.interface import Interface
 
