@@ -100,6 +100,23 @@ async def test_a_missing_bridge_is_a_passing_trouble(bench: LibvirtBench) -> Non
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_start_that_does_not_succeed_leaves_marked_that_it_was_us_who_stopped_the_guest(
+        bench: LibvirtBench) -> None:
+    driver = bench.driver()
+    spec = await running(bench, driver)
+    await driver.destroy(spec.id)
+    asked = (await driver.look(spec.id)).shutdown_at
+    nic = GuestNic(port_id="0" * 32, mac="02:00:00:00:00:01", tap="tapnowhere", bridge="sbrnowhere", mtu=1450)
+    with pytest.raises(TransientFailure, match="sbrnowhere"):
+        await driver.start(evolve(spec, nics=(nic,)))
+    guest = await bench.driver().look(spec.id)
+    assert (guest.state, guest.shutdown_at) == (GuestState.STOPPED, asked)
+    await driver.start(spec)
+    guest = await bench.driver().look(spec.id)
+    assert (guest.state, guest.shutdown_at) == (GuestState.RUNNING, None)
+
+
+@pytest_twisted.ensureDeferred
 async def test_without_libvirtd_verbs_fail_for_now_and_work_again_later(bench: LibvirtBench) -> None:
     driver = bench.driver()
     spec = spec_of(bench)

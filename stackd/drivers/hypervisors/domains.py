@@ -2,7 +2,7 @@
 
 Every verb looks before it acts and can be repeated: a worker that dies anywhere leaves a state that the next look
 shows. What must outlive a crash is written before the act that needs it: the mark of a shutdown before the
-shutdown, the definition before the start.
+shutdown, the definition before the start. The mark goes only after the start.
 """
 
 import os
@@ -144,12 +144,16 @@ class Domains:
             raise TransientFailure(f"The disks of guest {spec.id} are not prepared.")
         files = GuestFiles(disk=self._folders.disk(spec.id), console=self._folders.console(spec.id), kernel=kernel,
                            ramdisk=ramdisk)
-        text = domain_xml(spec, files, machine)
+        # That we asked it to go down is forgotten when it is up: until then it would seem to have gone by itself.
+        before = Marks(shutdown_at=guest.shutdown_at, shutdown_generation=guest.shutdown_generation)
+        text = domain_xml(spec, files, machine, before)
 
         def verb(opened: Any) -> None:
             domain = opened.defineXML(text)
             if not domain.isActive():
                 domain.create()
+            if before.shutdown_at is not None:
+                self._mark(domain, spec.id, None)
         self._connection.run(verb)
 
     def shutdown(self, id: str, now: float, generation: int) -> None:

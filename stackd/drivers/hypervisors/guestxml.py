@@ -7,7 +7,7 @@ reboots done, when we asked it to shut down. ``domains.py`` calls it.
 from pathlib import Path
 from xml.etree import ElementTree as etree
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from stackd.model.devices import domain_name
 from stackd.model.guests import GuestNic, GuestSpec
@@ -69,14 +69,15 @@ def parse_marks(text: str) -> Marks:
                  shutdown_generation=int(generation) if generation is not None else None)
 
 
-def domain_xml(spec: GuestSpec, files: GuestFiles, machine: Machine) -> str:
-    """The whole domain; what stays unsaid is libvirt's default."""
+def domain_xml(spec: GuestSpec, files: GuestFiles, machine: Machine, before: Marks | None = None) -> str:
+    """The whole domain; what stays unsaid is libvirt's default. The shutdown marked ``before`` stays marked."""
     domain = etree.Element("domain", {"type": machine.virt_type})
     _leaf(domain, "name", domain_name(spec.id))
     _leaf(domain, "uuid", dashed(spec.id))
     _leaf(domain, "title", "".join(c for c in spec.name if c.isprintable())[:255] or spec.id)
     metadata = etree.SubElement(domain, "metadata")
-    ours = etree.fromstring(marks_xml(spec.id, Marks(epoch=spec.epoch, reboots=spec.reboots)))
+    marks = evolve(before or Marks(), epoch=spec.epoch, reboots=spec.reboots)
+    ours = etree.fromstring(marks_xml(spec.id, marks))
     etree.SubElement(metadata, f"{{{METADATA_URI}}}guest", ours.attrib)
     _leaf(domain, "memory", str(spec.memory_mib), unit="MiB")
     _leaf(domain, "vcpu", str(spec.vcpus))

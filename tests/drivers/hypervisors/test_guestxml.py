@@ -42,6 +42,14 @@ def test_our_marks_are_in_the_metadata() -> None:
     assert parse_marks(etree.tostring(ours, encoding="unicode")) == Marks(epoch=5, reboots=2)
 
 
+def test_a_shutdown_of_ours_stays_marked_when_the_guest_is_defined_anew() -> None:
+    domain = etree.fromstring(domain_xml(SPEC, FILES, QEMU, Marks(epoch=1, shutdown_at=7.5, shutdown_generation=3)))
+    ours = domain.find(f"metadata/{{{METADATA_URI}}}guest")
+    assert ours is not None
+    assert parse_marks(etree.tostring(ours, encoding="unicode")) == Marks(
+        epoch=5, reboots=2, shutdown_at=7.5, shutdown_generation=3)
+
+
 @pytest.mark.parametrize("marks", [
     Marks(), Marks(epoch=3, reboots=9, shutdown_at=1700000000.25),
     Marks(epoch=3, reboots=9, shutdown_at=1700000000.25, shutdown_generation=12)])
