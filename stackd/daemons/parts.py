@@ -75,9 +75,8 @@ class Parts(PlainParts):
         hasher = PasswordHasher.from_parameters(CHEAPEST) if section.password_cost == "cheap" else password_hasher()
         keys = given(self.state / KEYS_FILE).split()
         return loading.make("stackd.identities", section.driver, IIdentity,  # type: ignore[no-any-return]
-                            self.database, self.reactor, _fernet_keys(self.state / KEYS_FILE), self.threads,
-                            token_lifetime=section.token_lifetime, hasher=hasher,
-                            on_new_project=[new_project(self.config)])
+                            self.database, self.reactor, keys, self.threads, token_lifetime=section.token_lifetime,
+                            hasher=hasher, on_new_project=[new_project(self.config)])
 
     @cached_property
     def metadata_secret(self) -> bytes:
