@@ -14,6 +14,7 @@ from stackd import errors
 from stackd.bus.amqp.bus import AmqpBus
 from stackd.bus.amqp.configured import admission, configured_bus
 from stackd.bus.amqp.deadletters import DeadLetter
+from stackd.cli.brokering import demand_broker
 from stackd.cli.examinations import Finding
 from stackd.config.loading import load_file
 from stackd.config.sections import MEMORY_BUS, Config
@@ -23,6 +24,7 @@ from stackd.store import schema
 T = TypeVar("T")
 CONNECTS_WITHIN = 15.0
 SHOWN = 1000
+"""Of what was set aside, the oldest so many are looked at."""
 
 
 def daemon_part(path: Path) -> Iterator[Finding]:
@@ -47,14 +49,16 @@ async def _bus_part(reactor: Any, config: Config, control: bool) -> list[Finding
 
 
 async def with_bus(reactor: Any, config: Config, work: Callable[[AmqpBus], Awaitable[T]]) -> T:
-    """What ``work`` makes of the connected bus; raises ``Unavailable``."""
+    """What ``work`` makes of the connected bus; raises ``Unavailable``, or ``BadConfiguration`` where there is none."""
+    demand_broker(config)
     bus = configured_bus(reactor, config.bus, ("conductor",))
     bus.startService()
     try:
         deadline = reactor.seconds() + CONNECTS_WITHIN
         while not bus.connected:
             if reactor.seconds() > deadline:
-                raise errors.Unavailable("No broker of [bus] urls is reached.", remedy="Run 'stackd doctor --config'.")
+                raise errors.Unavailable("No broker of [bus] urls is reached.", remedy=(
+                    "Run 'stackd doctor --config FILE'."))
             await deferLater(reactor, 0.05)
         return await work(bus)
     finally:
@@ -64,7 +68,8 @@ async def with_bus(reactor: Any, config: Config, work: Callable[[AmqpBus], Await
 def dead_letters(letters: list[DeadLetter]) -> Finding:
     """How many there are, by whom and why."""
     kinds = Counter((letter.address, letter.sender, letter.reason) for letter in letters)
-    shown = "; ".join(f"{number} to {address} of {sender}: {reason}"
+    beginning = f"{SHOWN} or more, of which these are the oldest: " if len(letters) >= SHOWN else ""
+    shown = beginning + "; ".join(f"{number} to {address} of {sender}: {reason}"
                       for (address, sender, reason), number in kinds.most_common(5))
     return Finding(name="reports set aside", well=not letters, detail=shown or "none", needed=False,
                    remedy="see the conductor's log for the reason, mend it, then: stackd dead-letters --help")
@@ -79,7 +84,7 @@ def database(url: str) -> Finding:
     try:
         have, newest = schema.version(url), schema.newest()
     except Exception as error:  # whatever the database's driver has to say
-        cause = getattr(error, "orig", None) or error
+        cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
         return Finding(name=name, well=False, detail=str(cause).strip().splitlines()[0],
                        remedy="start the database, or mend url in [database]")
     # One of a later release is well: releases are upgraded one by one.

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,17 @@ def add(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it, and print what it was done with."""
-    from stackd.cli.connections import with_bus
+    from stackd.cli.connections import SHOWN, with_bus
     from stackd.config.loading import load_file
     from stackd.daemons.running import run_once
 
     config = load_file(arguments.config)
     if arguments.action == "list":
-        letters = run_once(lambda reactor: with_bus(reactor, config, lambda bus: bus.set_aside(1000)))
+        letters = run_once(lambda reactor: with_bus(reactor, config, lambda bus: bus.set_aside(SHOWN)))
         print(json.dumps([asdict(letter) for letter in letters], indent=2) if arguments.json
               else rendered([line(letter) for letter in letters]) or "Nothing is set aside.")
+        if len(letters) >= SHOWN:
+            print(f"{SHOWN} or more are set aside; these are the oldest {SHOWN}.", file=sys.stderr)
         return 0
     if bool(arguments.ids) == arguments.all:
         raise errors.InvalidValue("ID", "name some, or say --all")
