@@ -1,6 +1,7 @@
-"""``stackd explain ID``: desired, observed, owner, what it waits for, last fault, history, for any id of either API.
+"""``stackd explain ID``: desired, observed, owner, what it waits for, last fault, history, of what hosts work on.
 
-Of a host, given by its name: its workers, its room, and whether it gets placements.
+Of groups, subnets and the like, which no host works on: whose they are. Of a host, given by its name: its workers, its
+room, and whether it gets placements.
 """
 
 from collections.abc import Sequence
@@ -41,14 +42,15 @@ def _explain(tx: Transaction, text: str, host_gone: float) -> Explanation:
     for host in hosts.of_names(tx, [text], host_gone):
         return _host(tx, host, host_gone)
     id = _full_id(tx, text)
-    for look in (_instance, _port, _floating_ip):
+    for look in (_instance, _port, _floating_ip, _other):
         found = look(tx, id)
         if found is not None:
             found |= _silence(tx, found, host_gone)
             return {"id": ids.dashed(id), **found, "history": _history(events.of_resource(tx, id, 50))}
     history = events.of_resource(tx, id, 50)
     if not history:
-        raise errors.NotFound("resource", text)
+        raise errors.NotFound("resource", text, remedy=(
+            "Check the spelling; images, users and projects are not explained."))
     return {"id": ids.dashed(id), "kind": history[0].kind, "history": _history(history)}
 
 
@@ -58,10 +60,11 @@ def _full_id(tx: Transaction, text: str) -> str:
         return whole
     parsed = ids.parse_ec2_id(text)
     if parsed is None or parsed[0] not in _KINDS:
-        raise errors.InvalidValue("id", f"{text!r} is no UUID and no EC2 id")
+        raise errors.InvalidValue("id", f"{text!r} is no host, no UUID and no EC2 id.",
+                                  remedy="'stackd host list' shows the names of hosts.")
     prefix, digits = parsed
     kind = _KINDS[prefix]
-    found = shortids.within(tx, kind, [ids.id_range(digits)], None, "", 0.0) if kind in shortids.TABLES else []
+    found = shortids.within(tx, kind, [ids.id_range(digits)], None, None, 0.0) if kind in shortids.TABLES else []
     if not found:
         raise errors.NotFound(kind, text)
     return found[0]
@@ -90,7 +93,7 @@ def _instance(tx: Transaction, id: str) -> Explanation | None:
 
 def _silence(tx: Transaction, found: Explanation, host_gone: float) -> Explanation:
     """What is to be said beside it of the worker that must act, or of the host, when it is not heard of."""
-    worker, _, name = found["owner"].partition("@")
+    worker, _, name = found.get("owner", "").partition("@")
     host = next(iter(hosts.of_names(tx, [name or found.get("host") or ""], host_gone)), None)
     if host is None or not host.silent or (name and worker not in host.silent):
         return {}
@@ -158,6 +161,11 @@ def _floating_ip(tx: Transaction, id: str) -> Explanation | None:
         "host": found.host or None, "holder": found.holder or None,
         "owner": ownership.owner_of_floating_ip(found) or "nobody",
     }
+
+
+def _other(tx: Transaction, id: str) -> Explanation | None:
+    found = shortids.described(tx, id)
+    return None if found is None else found | {"project": ids.dashed(found["project"])}
 
 
 def _history(found: Sequence[Event]) -> list[str]:

@@ -1,6 +1,7 @@
-"""Ids by their beginning: EC2 shows 17 of the 32 digits, a range on the key finds the row. For ``core.shortids``."""
+"""Ids by their beginning: EC2 shows 17 of the 32 digits, a range on the key finds the row. For ``core``."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, or_, select
 
@@ -31,11 +32,22 @@ TABLES: dict[str, Table] = {
 _AT_ONCE = 200
 
 
-def within(tx: Transaction, kind: str, ranges: Iterable[tuple[str, str]], project_id: str | None, user_id: str,
+def described(tx: Transaction, id: str) -> dict[str, Any] | None:
+    """What can be said of any resource with a table here: its kind, name and project, and that it is to be removed."""
+    for kind, table in TABLES.items():
+        row = tx.execute(select(table).where(table.c.id == id)).mappings().first()
+        if row is not None:
+            state = {"state": "deleted, and kept until no host needs it"} if row.get("deleted") else {}
+            return {"kind": kind, "name": row.get("name") or None, "project": row["project_id"], **state}
+    return None
+
+
+def within(tx: Transaction, kind: str, ranges: Iterable[tuple[str, str]], project_id: str | None, user_id: str | None,
            ended_since: float) -> list[str]:
     """The ids of a kind in any of the inclusive ranges that the project (None: any) may see.
 
-    Key pairs belong to ``user_id``; instances that ended before ``ended_since`` and released addresses are gone.
+    Key pairs belong to ``user_id`` (None: any); instances that ended before ``ended_since`` and released addresses are
+    gone.
     """
     table = TABLES[kind]
     conditions = [*_owned(table, project_id, user_id), *_alive(table, ended_since)]
@@ -47,9 +59,9 @@ def within(tx: Transaction, kind: str, ranges: Iterable[tuple[str, str]], projec
     return found
 
 
-def _owned(table: Table, project_id: str | None, user_id: str) -> list[ColumnElement[bool]]:
+def _owned(table: Table, project_id: str | None, user_id: str | None) -> list[ColumnElement[bool]]:
     if table is keypairs:
-        return [table.c.user_id == user_id]
+        return [] if user_id is None else [table.c.user_id == user_id]
     if project_id is None:
         return []
     mine = table.c.project_id == project_id

@@ -1,0 +1,42 @@
+"""``stackd explain`` of what no host works on, and of what is not there."""
+
+import pytest
+
+from stackd import errors
+from stackd.core.explain import Explain, Explanation
+from stackd.model import ids, kinds
+from stackd.model.keypairs import KeyType
+from stackd.model.network_requests import NewNetwork, NewSubnet
+from stackd.testing.cloud import MemoryCloud
+
+
+@pytest.fixture
+def cloud() -> MemoryCloud:
+    """A running cloud."""
+    return MemoryCloud().start()
+
+
+def explained(cloud: MemoryCloud, text: str) -> Explanation:
+    """What an operator is told."""
+    return cloud.run(Explain(cloud.database, 60.0).explain(cloud.admin, text))
+
+
+def test_what_nobody_acts_on_is_there_and_somebodys(cloud: MemoryCloud) -> None:
+    core, caller = cloud.core, cloud.caller
+    network = cloud.run(core.networks.create(caller, NewNetwork(name="blue")))
+    subnet = cloud.run(core.subnets.create(caller, NewSubnet(network_id=network.id, cidr="10.9.0.0/24", name="low")))
+    group = cloud.run(core.groups.list(caller))[0]
+    key = cloud.run(core.keypairs.create(caller, "mine", KeyType.ED25519)).keypair
+    for kind, id, name in ((kinds.NETWORK, network.id, "blue"), (kinds.SUBNET, subnet.id, "low"),
+                           (kinds.SECURITY_GROUP, group.id, group.name), (kinds.KEYPAIR, key.id, "mine")):
+        for text in (ids.dashed(id), ids.ec2_id(kind, id)):
+            found = explained(cloud, text)
+            assert (found["id"], found["kind"], found["name"], found["project"]) == (
+                ids.dashed(id), kind, name, ids.dashed(caller.project_id)), text
+
+
+def test_a_wrong_name_is_told_where_the_right_ones_are(cloud: MemoryCloud) -> None:
+    with pytest.raises(errors.InvalidValue, match="'hots-1' is no host.*'stackd host list' shows the names of hosts"):
+        explained(cloud, "hots-1")
+    with pytest.raises(errors.NotFound, match="images, users and projects are not explained"):
+        explained(cloud, ids.new_id())
