@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from attrs import evolve, frozen
 
 from stackd.model.assignments import InstanceReport
-from stackd.model.faults import Fault
+from stackd.model.faults import Fault, Transition
 from stackd.model.instances import GuestState, Instance, InstanceDesired, ObservedInstance, OnLaunchFault
 from stackd.model.networks import Port
+from stackd.rules.phases import phase_of
 
 
 @frozen(kw_only=True)
@@ -35,14 +36,27 @@ def applied(instance: Instance, report: InstanceReport, now: float) -> Applied:
         return _confirmed(instance, after)
     if after.observed.state is GuestState.RUNNING and after.launched_at is None:
         after = evolve(after, launched_at=now)
-    if report.fault is not None and report.fault.generation == instance.generation:
+    if report.fault is not None and report.fault.generation == instance.generation and report.fault != instance.fault:
         return _faulted(evolve(after, fault=report.fault), report.fault, now)
     if instance.desired is InstanceDesired.DELETED:
         return _deleting(after, now)
     if report.powered_off_itself and _was_ours_to_keep(instance, report):
         after = evolve(after, desired=InstanceDesired.STOPPED, generation=instance.generation + 1, updated_at=now)
         return Applied(instance=after, action="stop", reason="The guest powered itself off.", restamp=True)
+    if _fault_is_over(after, report):
+        return Applied(instance=evolve(after, fault=None, updated_at=now), action="recovered", restamp=True,
+                       reason="It was reached after all.")
     return _compared(instance, after, now)
+
+
+def _fault_is_over(after: Instance, report: InstanceReport) -> bool:
+    """Whether the host says that the generation of a fault is reached nevertheless.
+
+    That it tells no fault is not enough: the generation may have been reached before there was one, and workers of
+    earlier releases forget faults when they start anew. The guest must be seen as it is desired.
+    """
+    return after.fault is not None and report.fault is None and after.observed.generation == after.generation \
+        and phase_of(evolve(after, fault=None)).transition is Transition.NONE
 
 
 def _was_ours_to_keep(instance: Instance, report: InstanceReport) -> bool:

@@ -25,6 +25,8 @@ from stackd.workers.worker import HostWorker
 _log = Logger()
 
 BUILDS = (Verb.PREPARE, Verb.START)
+OURS = (FaultCode.IMAGE, FaultCode.HYPERVISOR)
+"""The kinds of fault this worker finds; those of others are theirs to tell."""
 MOST_STEPS = 6
 """More steps in one round mean that the guest does not stay as it is put; it is left alone for a while then."""
 
@@ -92,11 +94,13 @@ class ComputeWorker(HostWorker):
         self._moved.pop(instance.id, None)
         care = self._cares.get(instance.id)
         if care is None:
-            self._cares[instance.id] = _Care(assignment, instance.observed, self.clock.seconds())
-        else:
-            care.assignment = assignment
-            if care.fault is not None and care.fault.generation != instance.generation:
-                care.fault = None
+            care = self._cares[instance.id] = _Care(assignment, instance.observed, self.clock.seconds())
+            if instance.fault is not None and instance.fault.code in OURS:
+                # What a worker before this one found is told on until its generation is reached.
+                care.fault = instance.fault
+        care.assignment = assignment
+        if care.fault is not None and care.fault.generation != instance.generation:
+            care.fault = None
         self.queue.add(instance.id)
 
     def _forget(self, id: str) -> None:
@@ -134,6 +138,7 @@ class ComputeWorker(HostWorker):
                 self.queue.forget(key)
                 return None
             guest = await self.hypervisor.look(key)
+            assignment = care.assignment
             step = self._step(care, guest)
             if step.verb not in BUILDS:
                 self._slots.forgo(key)
@@ -142,9 +147,9 @@ class ComputeWorker(HostWorker):
             if step.verb in BUILDS and not self._slots.take(key):
                 return self._rest(care, guest, Step(Verb.WAIT, "others are being built first"))
             try:
-                await self._perform(care.assignment, step.verb)
+                await self._perform(assignment, step.verb)
             except (errors.PermanentFailure, errors.NotSupported) as failure:
-                self._failed(care, guest, step.verb, failure)
+                self._failed(assignment, guest, step.verb, failure)
             finally:
                 if step.verb in BUILDS:
                     self._slots.give_back()
@@ -211,6 +216,7 @@ class ComputeWorker(HostWorker):
         itself = went_down_itself(care.assignment, care.said, guest)
         generation = care.said.generation
         if reached(instance, guest):
+            again = again or care.fault is not None
             generation, care.fault = instance.generation, None
         seen = ObservedInstance(state=guest.state, generation=generation, reboots=guest.reboots, at=now)
         if again or now - care.said_at >= self.settings.tell_again or _differs(seen, care.said):
@@ -223,10 +229,13 @@ class ComputeWorker(HostWorker):
         self.reporter.say(InstanceReport(id=instance.id, epoch=instance.placement_epoch, observed=seen,
                                          fault=care.fault, powered_off_itself=itself))
 
-    def _failed(self, care: _Care, guest: Guest, verb: Verb, failure: errors.StackdError) -> None:
+    def _failed(self, assignment: InstanceAssignment, guest: Guest, verb: Verb, failure: errors.StackdError) -> None:
         """Tell why this generation cannot be reached; deleting goes on trying nevertheless."""
-        instance, now = care.assignment.instance, self.clock.seconds()
+        instance, now = assignment.instance, self.clock.seconds()
         _log.warn("{id}: {failure}", id=instance.id, failure=str(failure))
+        care = self._cares.get(instance.id)
+        if care is None or care.assignment.instance.generation != instance.generation:
+            return  # something else is desired meanwhile, and may well be reached
         # What fails for good while disks are first made is the image: its bytes, its format, its size.
         first = verb is Verb.PREPARE and instance.launched_at is None
         code = FaultCode.IMAGE if first else FaultCode.HYPERVISOR

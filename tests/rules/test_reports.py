@@ -75,6 +75,33 @@ def test_the_fault_of_an_older_generation_is_not_this_ones() -> None:
     assert apply(an_instance(generation=2), said).instance.fault is None
 
 
+def test_a_fault_is_over_when_its_generation_is_reached_without_one() -> None:
+    fault = Fault(code=FaultCode.HYPERVISOR, generation=3, message="no")
+    for desired, state in (("RUNNING", "RUNNING"), ("STOPPED", "STOPPED")):
+        faulty = an_instance(desired=InstanceDesired[desired], generation=3, fault=fault)
+        outcome = apply(faulty, report(GuestState[state], 3))
+        assert (outcome.instance.fault, outcome.action, outcome.restamp) == (None, "recovered", True)
+
+
+def test_a_fault_stands_while_the_guest_is_not_seen_as_desired_or_the_fault_is_told_again() -> None:
+    fault = Fault(code=FaultCode.HYPERVISOR, generation=3, message="no")
+    faulty = an_instance(generation=3, fault=fault)
+    for said in (report(GuestState.STOPPED, 3), report(GuestState.RUNNING, 2),
+                 report(GuestState.RUNNING, 3, fault=fault)):
+        assert apply(faulty, said).instance.fault == fault
+    booting = an_instance(launched_at=None, generation=3, fault=fault, desired=InstanceDesired.STOPPED)
+    assert apply(booting, report(GuestState.ABSENT, 3)).instance.fault == fault
+    rebooting = evolve(faulty, reboots=2)
+    assert apply(rebooting, report(GuestState.RUNNING, 3)).instance.fault == fault
+
+
+def test_a_fault_is_written_into_the_history_once() -> None:
+    said = report(GuestState.STOPPED, 1, fault=Fault(code=FaultCode.HYPERVISOR, generation=1, message="no"))
+    once = apply(an_instance(), said)
+    assert once.action == "fault"
+    assert apply(once.instance, said) == Applied(instance=once.instance)
+
+
 def test_a_host_speaks_only_of_what_it_holds() -> None:
     said = report(GuestState.RUNNING)
     assert owned_by(an_instance(), "host-1", said)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from zope.interface import implementer
 
 from stackd import errors
@@ -15,7 +15,7 @@ from stackd.bus.memory import MemoryBus
 from stackd.drivers.hypervisors.fake import FakeHypervisor, FakeOptions, FakeWorld
 from stackd.interfaces.hypervisor import IHypervisor
 from stackd.model.assignments import Assignments, InstanceAssignment
-from stackd.model.faults import FaultCode
+from stackd.model.faults import Fault, FaultCode
 from stackd.model.guests import Guest, GuestSpec
 from stackd.model.instances import GuestState, InstanceDesired, ObservedInstance, RebootKind
 from stackd.model.networks import Port, WiringState
@@ -332,6 +332,55 @@ def test_what_fails_for_good_is_a_fault_once(bench: Bench, verb: str, failure: A
     bench.driver.refusals.clear()
     bench.change()
     assert bench.seen() == (GuestState.RUNNING, True)
+
+
+def test_what_fails_when_something_else_is_desired_already_is_no_fault(bench: Bench) -> None:
+    bench.launch()
+    bench.change(desired=STOPPED)
+    refused: Deferred[None] = Deferred()
+    look = bench.driver.look
+
+    async def start(spec: GuestSpec) -> None:
+        await refused
+
+    bench.driver.start = start  # type: ignore[attr-defined]
+    bench.change(desired=RUNNING)
+    bench.change(desired=STOPPED)
+
+    async def slow(id: str) -> Guest:
+        await deferLater(bench.clock, 2.0)
+        return await look(id)
+
+    bench.driver.look = slow  # type: ignore[attr-defined]
+    refused.errback(errors.PermanentFailure("No such machine type."))
+    bench.run(30)
+    assert [one.fault for one in bench.reported()] == [None] * 3
+    assert bench.seen() == (GuestState.STOPPED, True)
+
+
+def test_a_fault_stands_through_a_new_worker_and_is_over_when_the_guest_is_as_desired(bench: Bench) -> None:
+    bench.launch()
+    bench.driver.refusals["start"] = [errors.PermanentFailure("No such machine type.")]
+    bench.world.stop(A, GuestState.CRASHED)
+    bench.run(30)
+    bench.die()
+    bench.start()
+    bench.run(1000)
+    fault = bench.cloud.instance(A).fault
+    assert fault is not None and fault.generation == 1
+    bench.world.put(evolve(bench.world.look(A), state=GuestState.RUNNING, shutdown_at=None))
+    bench.run(70)
+    assert bench.cloud.instance(A).fault is None
+    bench.world.stop(A, GuestState.CRASHED)
+    bench.run(30)
+    assert bench.seen() == (GuestState.RUNNING, True), "the worker acts again"
+
+
+def test_a_fault_that_others_found_is_theirs_to_tell(bench: Bench) -> None:
+    fault = Fault(code=FaultCode.NETWORK, generation=1, message="No such network.")
+    bench.launch(fault=fault)
+    bench.run(1000)
+    assert [one.fault for one in bench.reported()] == [None]
 
 
 def test_a_fault_does_not_keep_an_instance_from_being_deleted(bench: Bench) -> None:
