@@ -68,7 +68,9 @@ class ImageFile:
     disk_format: str
     size: int
     checksum: str
-    """MD5, lower-case hex."""
+    """MD5, lower-case hex; empty where the image service knows none."""
+    hash_value: str = ""
+    """SHA-512, lower-case hex, where there is no MD5."""
 
 
 @frozen(kw_only=True)

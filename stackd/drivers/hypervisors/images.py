@@ -21,14 +21,16 @@ async def checked_blocks(images: IImages, file: ImageFile) -> AsyncIterator[byte
 
     The last check comes after the last block: whoever keeps the bytes must not use them before the loop has ended.
     """
-    md5 = hashlib.md5(usedforsecurity=False)
+    # Some image services know no MD5.
+    name, expected = ("MD5", file.checksum) if file.checksum else ("SHA-512", file.hash_value)
+    hashed = hashlib.md5(usedforsecurity=False) if file.checksum else hashlib.sha512()
     size = 0
     async for block in images.read(file.id):
-        md5.update(block)
+        hashed.update(block)
         size += len(block)
         if size > file.size:
             break
         yield block
-    if size != file.size or md5.hexdigest() != file.checksum:
+    if size != file.size or hashed.hexdigest() != expected:
         raise ImageVanished(f"The bytes of image {file.id} are not those of the catalogue: "
-                            f"{size} of {file.size} bytes, MD5 {md5.hexdigest()} instead of {file.checksum}.")
+                            f"{size} of {file.size} bytes, {name} {hashed.hexdigest()} instead of {expected}.")

@@ -4,6 +4,7 @@ import os
 import struct
 import time
 from collections.abc import AsyncIterator
+from hashlib import sha512
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,15 @@ async def test_guests_that_start_together_share_one_fetch(tmp_path: Path) -> Non
     assert images.reads == [file.id]
 
 
-@pytest.mark.parametrize("changes", [{"checksum": "0" * 32}, {"size": 999}, {"size": 1001}, {"id": "f" * 32}])
+@pytest_twisted.ensureDeferred
+async def test_bytes_without_an_md5_are_checked_by_sha512(bench: Bench) -> None:
+    file = bench.images.hold(b"\0" * 1000)
+    path = await bench.cache.ensure(evolve(file, checksum="", hash_value=sha512(b"\0" * 1000).hexdigest()))
+    assert path.read_bytes() == b"\0" * 1000
+
+
+@pytest.mark.parametrize("changes", [{"checksum": "0" * 32}, {"size": 999}, {"size": 1001}, {"id": "f" * 32},
+                                     {"checksum": "", "hash_value": "0" * 128}, {"checksum": ""}])
 @pytest_twisted.ensureDeferred
 async def test_bytes_that_are_gone_or_others_leave_nothing(bench: Bench, changes: dict[str, Any]) -> None:
     file = evolve(bench.images.hold(b"\0" * 1000), **changes)
