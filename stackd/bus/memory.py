@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from stackd import errors
 from stackd.bus.disturbance import ON_TIME, Disturbance, Passage
-from stackd.interfaces.bus import Body, IEndpoint, IMessageBus, ISubscription
+from stackd.interfaces.bus import LARGEST, Body, IEndpoint, IMessageBus, ISubscription
 from stackd.interfaces.clock import Clock
 from stackd.model import wire
 
@@ -29,6 +29,8 @@ class MemoryBusSettings:
     """Seconds and counts. ``kept_reports`` are held per address nobody serves; more raise ``Overloaded``."""
 
     kept_reports: int = 10_000
+    largest: int = LARGEST
+    """Bytes of a report, a call or an answer; more raise ``PayloadTooLarge``, as on a broker."""
     turn: int = 500
     """Messages delivered before other things get a turn."""
     redeliver_first: float = 0.1
@@ -122,14 +124,14 @@ class MemoryBus:
         if len(self._kept.get(address, ())) >= self._settings.kept_reports:
             raise errors.Overloaded(f"Nobody takes the reports to {address}, and too many wait.")
         taken: Deferred[None] = Deferred()
-        report = _Report(address, orjson.dumps(body))
+        report = _Report(address, self._packed(body))
         if not self._post(Passage.REPORT, address, self._take_report, report, taken):
             self._enqueue(self._lose_report, report, taken)
         await taken
 
     async def call(self, address: str, method: str, body: Body, timeout: float = 30.0) -> Any:
         """Ask one of the endpoints at the address."""
-        call = _Call(address, method, orjson.dumps(body), Deferred())
+        call = _Call(address, method, self._packed(body), Deferred())
         deadline = self._clock.callLater(timeout, self._time_out, call, timeout)
         self._calls.add(call)
         self._post(Passage.CALL, address, self._deliver_call, call)
@@ -177,6 +179,13 @@ class MemoryBus:
             self._enqueue(self._fail, call, errors.OutcomeUnknown("The connection was lost during a call."))
 
     # --- the way ---
+
+    def _packed(self, body: Body) -> bytes:
+        raw = orjson.dumps(body)
+        if len(raw) > self._settings.largest:
+            raise errors.PayloadTooLarge(f"A message of {len(raw)} bytes is more than the bus carries "
+                                         f"({self._settings.largest}).", remedy="Ask for less at once.")
+        return raw
 
     def _post(self, passage: Passage, address: str, deliver: Callable[..., None], *args: Any) -> tuple[float, ...]:
         """Send on its way; how late each copy will arrive."""
@@ -283,7 +292,7 @@ class MemoryBus:
 
     async def _answer(self, served: _Served, token: object, call: _Call) -> None:
         try:
-            reply = orjson.dumps({"ok": await self._ask(served.endpoint, call)})
+            reply = self._packed({"ok": await self._ask(served.endpoint, call)})
         except errors.StackdError as error:
             reply = orjson.dumps({"error": wire.dump_error(error)})
         except Exception as error:

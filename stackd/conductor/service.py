@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import orjson
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.task import LoopingCall
@@ -13,7 +15,7 @@ from zope.interface import implementer
 
 from stackd import errors
 from stackd.conductor.assignments import StoredAssignments
-from stackd.interfaces.bus import Body, IEndpoint, IMessageBus, ISubscription
+from stackd.interfaces.bus import LARGEST, Body, IEndpoint, IMessageBus, ISubscription
 from stackd.interfaces.clock import Clock
 from stackd.interfaces.measuring import IMeasured
 from stackd.model import wire
@@ -25,6 +27,9 @@ from stackd.store.database import Database
 from stackd.store.stamps import MOMENT
 
 log = Logger()
+
+LARGEST_PAGE = LARGEST * 3 // 4
+"""Bytes of one page of assignments; the rest is room for what is wrapped around it."""
 
 
 @implementer(IEndpoint)
@@ -49,7 +54,15 @@ class ConductorEndpoint:
         return await self._assignments.hello(wire.load(Hello, body))
 
     async def _fetch(self, body: Body) -> Any:
-        return wire.dump(await self._assignments.fetch(wire.load(FetchRequest, body)))
+        """A page that the bus carries: one that is too large is put together again with fewer rows."""
+        request = wire.load(FetchRequest, body)
+        while True:
+            page = await self._assignments.fetch(request)
+            answer = wire.dump(page)
+            size = len(orjson.dumps(answer))
+            if size <= LARGEST_PAGE or request.most == 1:
+                return answer
+            request = evolve(request, most=max(1, min(request.most // 2, page.rows * LARGEST_PAGE // size)))
 
     async def _user_data(self, body: Body) -> str:
         instance_id = body.get("instance_id")

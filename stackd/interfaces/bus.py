@@ -12,6 +12,9 @@ from zope.interface import Attribute, Interface
 
 Body = dict[str, Any]
 
+LARGEST = 8 * 1024 * 1024
+"""Bytes of one message, unless a bus is set otherwise; who answers with many rows ends a page before."""
+
 
 class IEndpoint(Interface):
     """What a daemon serves at an address."""
@@ -45,7 +48,7 @@ class IMessageBus(Interface):
         """Ask and wait at most ``timeout`` seconds.
 
         Errors of ``stackd.errors`` come back typed; others as ``Internal``.
-        Raises ``CallTimedOut``, ``NoSuchTarget``, ``OutcomeUnknown``, ``Overloaded``.
+        Raises ``CallTimedOut``, ``NoSuchTarget``, ``OutcomeUnknown``, ``Overloaded``, ``PayloadTooLarge``.
         """
 
     async def serve(address: str, endpoint: IEndpoint) -> ISubscription:

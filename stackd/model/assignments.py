@@ -28,10 +28,18 @@ class Hello:
 
 @frozen(kw_only=True)
 class Version:
-    """Where a worker's knowledge stands: (incarnation of the cloud, number of the host's last stamp)."""
+    """Where a worker's knowledge stands: (incarnation of the cloud, number of the host's last stamp).
+
+    ``within`` is the last row known of the stamp after that, where a page ended inside one; else empty.
+    """
 
     incarnation: str = ""
     number: int = 0
+    within: str = ""
+
+
+MOST_ROWS = 500
+"""Rows of one page."""
 
 
 @frozen(kw_only=True)
@@ -39,7 +47,8 @@ class FetchRequest:
     """A worker asks for what changed above ``known``; ``known`` of another incarnation means everything.
 
     ``held`` are the ids of guests (or wired ports) the host really has; sent at first contact and at resync,
-    None otherwise.
+    None otherwise. At most ``most`` rows are to come at once, but for the rest of the last row's stamp where the worker
+    does not tell, by ``splits``, that it understands ``Version.within``, as those of earlier releases do not.
     """
 
     host: str
@@ -47,6 +56,8 @@ class FetchRequest:
     session: int
     known: Version = Version()
     held: tuple[str, ...] | None = None
+    most: int = MOST_ROWS
+    splits: bool = False
 
 
 @frozen(kw_only=True)
@@ -97,6 +108,11 @@ class Assignments:
     moved: dict[str, int] = field(factory=dict)
     unknown: tuple[str, ...] = ()
     ended: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows this page has."""
+        return len(self.instances) + len(self.ports) + len(self.floating_ips) + len(self.groups)
 
 
 @frozen(kw_only=True)

@@ -10,6 +10,7 @@ from stackd.model.flavors import Flavor
 from stackd.model.ids import ec2_id
 from stackd.model.images import Image, ImageFile, ImageSnapshot, ImageStatus
 from stackd.model.instances import Instance, LaunchRequest
+from stackd.rules import images
 
 MAX_COUNT = 1000
 MAX_USER_DATA = 65535
@@ -58,6 +59,10 @@ def snapshot(image: Image, kernel: Image | None, ramdisk: Image | None) -> Image
     if image.disk_format not in BOOTABLE_FORMATS:
         raise errors.InvalidImage(f"Image {image.id} has the format {image.disk_format}, which cannot be booted; "
                                   f"bootable formats are {', '.join(BOOTABLE_FORMATS)}.")
+    if (size := images.weight(image.properties)) > images.MOST_OF_PROPERTIES:
+        raise errors.InvalidImage(f"Image {image.id} has {size} bytes of properties; an instance keeps at most "
+                                  f"{images.MOST_OF_PROPERTIES}.",
+                                  remedy="Remove or shorten some of them, or choose another image.")
     return ImageSnapshot(id=image.id, name=image.name, disk=file_of(image),
                          kernel=file_of(kernel) if kernel else None, ramdisk=file_of(ramdisk) if ramdisk else None,
                          min_disk=max(image.min_disk, gib_of(image)), min_ram=image.min_ram,
@@ -65,11 +70,16 @@ def snapshot(image: Image, kernel: Image | None, ramdisk: Image | None) -> Image
 
 
 def file_of(image: Image) -> ImageFile:
-    """What a host needs to fetch the image; raises ``InvalidImage`` unless it is active."""
-    if image.status is not ImageStatus.ACTIVE or image.size is None or image.checksum is None:
+    """What a host needs to fetch the image; raises ``InvalidImage`` unless it is active and can be checked."""
+    if image.status is not ImageStatus.ACTIVE:
         raise errors.InvalidImage(f"Image {image.id} is {image.status.value}, not active.",
                                   remedy="Wait until its upload is complete, or choose another image.")
-    return ImageFile(id=image.id, disk_format=image.disk_format or "raw", size=image.size, checksum=image.checksum)
+    if image.size is None or not (image.checksum or image.hash_value):
+        raise errors.InvalidImage(f"The image service tells no size of image {image.id}, or neither its MD5 nor its "
+                                  "SHA-512, so its bytes could not be checked.",
+                                  remedy="Upload the image again, or choose another image.")
+    return ImageFile(id=image.id, disk_format=image.disk_format or "raw", size=image.size,
+                     checksum=image.checksum or "", hash_value="" if image.checksum else image.hash_value or "")
 
 
 def gib_of(image: Image) -> int:

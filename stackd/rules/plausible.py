@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from stackd import errors
+from stackd.model.assignments import MOST_ROWS as MOST_OF_PAGE
 from stackd.model.assignments import FetchRequest, Hello, Report
 from stackd.model.faults import Fault
 
@@ -44,6 +45,9 @@ def plausible_request(request: FetchRequest) -> FetchRequest:
     _worker(request.worker)
     _counts((request.session, request.known.number), MOST_MARK)
     _text(request.known.incarnation, MOST_NAME)
+    _text(request.known.within, MOST_NAME)
+    if not 1 <= request.most <= MOST_OF_PAGE:
+        _refuse(f"{request.most} rows are no page")
     _rows(request.held or ())
     return request
 

@@ -1,10 +1,13 @@
-"""What a host is told: the rows stamped for one of its workers above the version it knows, in pages."""
+"""What a host is told: the rows stamped for one of its workers above the version it knows, in pages.
+
+Of an image it is told the properties that workers and drivers read, for users write what they like into the others.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from stackd.model import kinds
 from stackd.model.assignments import Assignments, FetchRequest, InstanceAssignment, Version
@@ -16,14 +19,16 @@ from stackd.store.database import Transaction
 from stackd.store.tables.cloud import assignments
 from stackd.store.tables.cloud import hosts as hosts_table
 
-PAGE = 500
+TOLD_PROPERTIES = frozenset({"architecture", "os_command_line"})
+"""Properties of images that guests are made with, or shown."""
 
 
 @frozen
 class _Page:
-    """Which rows one answer has: kind -> ids, up to a version of the host."""
+    """Which rows one answer has: kind -> ids, up to a version of the host, and ``within`` the next up to a row."""
 
     until: int
+    within: str
     newest: int
     full: bool
     ids: Mapping[str, Sequence[str]]
@@ -33,13 +38,15 @@ def _chosen(worker: str) -> Any:
     """The stamps of a host for one of its workers, oldest first; built once, for building costs more than running."""
     a = assignments.c
     mine = or_(*(a.kind == kind for kind in stamps.kinds_of(worker)))
+    rest = or_(a.version - 1 > bindparam("known"), a.kind > bindparam("kind"),
+               and_(a.kind == bindparam("kind"), a.resource_id > bindparam("id")))
     return select(a.kind, a.resource_id, a.version).where(
-        a.host == bindparam("host"), mine, a.version > bindparam("known"), a.version <= bindparam("until")
-    ).order_by(a.version)
+        a.host == bindparam("host"), mine, a.version > bindparam("known"), a.version <= bindparam("until"), rest
+    ).order_by(a.version, a.kind, a.resource_id)
 
 
 _CHOSEN = {worker: _chosen(worker) for worker in ("compute", "network")}
-_FIRST = {worker: statement.limit(PAGE) for worker, statement in _CHOSEN.items()}
+_FIRST = {worker: statement.limit(bindparam("most")) for worker, statement in _CHOSEN.items()}
 
 
 def fetch(tx: Transaction, request: FetchRequest, incarnation: str) -> Assignments:
@@ -80,25 +87,30 @@ def _answers(tx: Transaction, requests: Sequence[FetchRequest], versions: Mappin
 def _answer(tx: Transaction, request: FetchRequest, page: _Page, incarnation: str) -> Assignments:
     """The answer to one request, still without rows."""
     moved, unknown = strangers(tx, request)
-    return Assignments(version=Version(incarnation=incarnation, number=page.until), full=page.full,
-                       more=page.until < page.newest, moved=moved, unknown=unknown)
+    return Assignments(version=Version(incarnation=incarnation, number=page.until, within=page.within),
+                       full=page.full, more=page.until < page.newest, moved=moved, unknown=unknown)
 
 
 def _page(tx: Transaction, request: FetchRequest, newest: int, incarnation: str) -> _Page:
-    """A page ends with a whole version, or the next fetch would miss the rest of it."""
+    """A page that ends inside a version says where, or the next fetch would miss the rest of it."""
     full = request.known.incarnation != incarnation
-    known, until = 0 if full else request.known.number, newest
-    if known >= newest:
-        return _Page(until, newest, full, {})
-    span = {"host": request.host, "known": known, "until": newest}
-    rows = tx.execute(_FIRST[request.worker], span).all()
-    if len(rows) == PAGE:
-        until = int(rows[-1][2])
-        rows = tx.execute(_CHOSEN[request.worker], span | {"until": until}).all()
+    known = Version() if full else request.known
+    until, within = newest, ""
+    if known.number >= newest:
+        return _Page(until, within, newest, full, {})
+    last_kind, _, last_id = known.within.partition(" ")
+    span = {"host": request.host, "known": known.number, "until": newest, "kind": last_kind, "id": last_id}
+    rows = list(tx.execute(_FIRST[request.worker], span | {"most": request.most + 1}))
+    if len(rows) > request.most:
+        (kind, id, until), following = rows[request.most - 1], rows.pop()
+        if until == following.version and request.splits:
+            until, within = until - 1, f"{kind} {id}"
+        elif until == following.version:
+            rows = list(tx.execute(_CHOSEN[request.worker], span | {"until": until}))
     found: dict[str, list[str]] = {}
     for kind, id, _ in rows:
         found.setdefault(kind, []).append(id)
-    return _Page(until, newest, full, found)
+    return _Page(until, within, newest, full, found)
 
 
 def _instances_for(tx: Transaction, asked: Sequence[Sequence[str]]) -> list[tuple[InstanceAssignment, ...]]:
@@ -108,9 +120,17 @@ def _instances_for(tx: Transaction, asked: Sequence[Sequence[str]]) -> list[tupl
     mtu_of = {id: network.mtu for id, network in networks.of_ids(
         tx, {port.network_id for many in held.values() for port in many}).items()}
     return [tuple(InstanceAssignment(
-        instance=found[id], ports=held.get(id, ()),
+        instance=_told(found[id]), ports=held.get(id, ()),
         mtus={port.network_id: mtu_of[port.network_id] for port in held.get(id, ())})
         for id in ids if id in found) for ids in asked]
+
+
+def _told(instance: Instance) -> Instance:
+    properties = instance.image.properties
+    if properties.keys() <= TOLD_PROPERTIES:
+        return instance
+    return evolve(instance, image=evolve(instance.image, properties={
+        name: value for name, value in properties.items() if name in TOLD_PROPERTIES}))
 
 
 def assignment_of(tx: Transaction, id: str) -> InstanceAssignment | None:

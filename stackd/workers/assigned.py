@@ -81,7 +81,8 @@ class Assigned:
         known = self.version
         while not pages or pages[-1].more:
             pages.append(await self._assignments.fetch(FetchRequest(
-                host=self._who.host, worker=self._who.worker, session=self.session, known=known, held=held)))
+                host=self._who.host, worker=self._who.worker, session=self.session, known=known, held=held,
+                splits=True)))
             known, held = pages[-1].version, None
         return pages[0] if len(pages) == 1 else joined(pages)
 

@@ -66,7 +66,8 @@ def test_no_hello(hello: Hello) -> None:
 @pytest.mark.parametrize("request_", [
     evolve(REQUEST, worker="volume"), evolve(REQUEST, session=-1), evolve(REQUEST, known=Version(number=2**63)),
     evolve(REQUEST, known=Version(incarnation="i" * 300)), evolve(REQUEST, held=("a",) * 20_001),
-    evolve(REQUEST, held=("a" * 300,))])
+    evolve(REQUEST, held=("a" * 300,)), evolve(REQUEST, known=Version(within="i" * 300)), evolve(REQUEST, most=0),
+    evolve(REQUEST, most=501)])
 def test_no_request(request_: FetchRequest) -> None:
     with pytest.raises(errors.Malformed):
         plausible_request(request_)

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 
 from stackd.errors import BadConfiguration
+from stackd.interfaces.bus import LARGEST
 
 _PORTS = {"amqp": 5672, "amqps": 5671}
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -77,7 +78,7 @@ class AmqpSettings:
     """Messages that wait for the broker in this process, of each kind; more raise ``Overloaded``."""
     confirm_within: float = 30.0
     """How long a report may wait for the broker before its sender is told that the outcome is unknown."""
-    largest: int = 8 * 1024 * 1024
+    largest: int = LARGEST
     """Bytes of one message."""
     # A worker reports at most 100 words at once: 0.5 MB when each tells of a fault in 4,500 letters; drivers cut what a
     # command said at 2,000, which faults tell twice. 26,000 held guests fit as well. A host makes us hold 300 at once.

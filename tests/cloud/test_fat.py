@@ -1,0 +1,99 @@
+"""Tenants who write as much as they may: no host is kept from its work by what it must be told."""
+
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from stackd.drivers.hypervisors.fake import FakeOptions
+from stackd.interfaces.bus import LARGEST
+from stackd.model.callers import Caller
+from stackd.model.faults import Steady
+from stackd.model.hosts import HostCapacity
+from stackd.model.images import Image
+from stackd.model.instances import Instance, LaunchRequest
+from stackd.testing.cloud import MemoryCloud
+from stackd.workers.network import NetworkWorker
+
+COUNT = 40
+FAT = {f"{number:03}" + "\N{ELEPHANT}" * 252: "\N{ELEPHANT}" * 255 for number in range(128)}
+
+
+def cloud_of_one() -> MemoryCloud:
+    """One host with room for all."""
+    room = HostCapacity(vcpus=1000, memory_mib=1_000_000, disk_gib=10_000)
+    return MemoryCloud(hosts=1, options=FakeOptions(capacity=room)).start()
+
+
+def launched(cloud: MemoryCloud, count: int, metadata: dict[str, str]) -> list[Instance]:
+    """So many at once, running."""
+    made = cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
+        image_id=cloud.image.id, flavor_id="t2.nano", min_count=count, max_count=count, metadata=metadata)))
+    ids = [each.instance.id for each in made.instances]
+    cloud.until(lambda: all(is_active(cloud.row(id)) for id in ids))
+    return [cloud.row(id) for id in ids]
+
+
+def is_active(instance: Instance) -> bool:
+    """Whether it runs."""
+    return instance.phase is not None and instance.phase.steady is Steady.ACTIVE
+
+
+def known_to_network(cloud: MemoryCloud, instance: Instance) -> Instance | None:
+    """The instance as its host's metadata service knows it."""
+    port = cloud.run(cloud.core.instances.get(cloud.caller, instance.id)).ports[0]
+    worker = cloud.daemons[f"network@{instance.host}"]
+    assert isinstance(worker, NetworkWorker)
+    found = worker.guest_at(port.network_id, port.fixed_ips[0].address)
+    return found.instance if found is not None else None
+
+
+def test_a_host_learns_of_more_than_one_message_holds() -> None:
+    """Of instances that were placed at once, and when it begins anew."""
+    cloud = cloud_of_one()
+    many = launched(cloud, COUNT, FAT)
+    assert COUNT * sum(len((key + value).encode()) for key, value in FAT.items()) > LARGEST
+    for name in ("compute@host-1", "network@host-1"):
+        cloud.kill(name)
+        cloud.build(name)
+    cloud.advance(20)
+    assert all(known_to_network(cloud, one) == cloud.row(one.id) for one in many)
+    cloud.run(cloud.core.instances.stop(cloud.caller, [many[0].id]))
+    cloud.until(lambda: not is_active(cloud.row(many[0].id)))
+
+
+@pytest.mark.parametrize("splits", [True, False])
+def test_pages_of_one_row_miss_none(splits: bool) -> None:
+    """A worker of an earlier release, that could not say where it is inside a stamp, gets the whole of it."""
+    cloud = cloud_of_one()
+    cloud.kill("compute@host-1")
+    request = LaunchRequest(image_id=cloud.image.id, flavor_id="t2.nano", min_count=3, max_count=3)
+    made = cloud.run(cloud.core.instances.launch(cloud.caller, request))
+    ids = {each.instance.id for each in made.instances}
+    cloud.until(lambda: all(cloud.row(id).host for id in ids))
+    told: list[list[str]] = []
+    known: dict[str, Any] = {"incarnation": "", "number": 0}
+    more = True
+    while more:
+        asked = {"host": "host-1", "worker": "compute", "session": 1, "known": known, "most": 1}
+        page = cloud.run(cloud.bus.call("conductor", "fetch", asked | ({"splits": True} if splits else {})))
+        told.append([one["instance"]["id"] for one in page["instances"]])
+        known, more = page["version"], page["more"]
+    assert [len(ids) for ids in told] == ([1, 1, 1] if splits else [3])
+    assert {id for page in told for id in page} == ids
+
+
+def test_hosts_are_not_told_what_nobody_reads_of_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But what guests boot with, and are shown."""
+    cloud = cloud_of_one()
+    kept = {"os_command_line": "quiet", "architecture": "x86_64"}
+    show = cloud.images.show
+
+    async def described(caller: Caller, image_id: str) -> Image:
+        return evolve(await show(caller, image_id), properties={**kept, "poem": "x" * 60_000})
+
+    monkeypatch.setattr(cloud.images, "show", described)
+    one, = launched(cloud, 1, {})
+    assert "poem" in one.image.properties
+    told = known_to_network(cloud, one)
+    assert told is not None and told.image.properties == kept
