@@ -3,7 +3,9 @@
 The image service calls it inside its transactions. Rows of deleted images stay, so that an id is never used twice.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, insert, or_, select, update
@@ -22,6 +24,10 @@ _COMPARE = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__", "e
 _FILTERS = (("ids", "id"), ("names", "name"), ("statuses", "status"), ("disk_formats", "disk_format"),
             ("container_formats", "container_format"), ("checksums", "checksum"), ("owners", "owner"))
 _CHUNK = 500
+_PAGE_WEIGHT = 1_200_000
+"""Characters of a page. JSON takes up to six bytes for one, and a page is to fit into one message of the bus."""
+_ROW_WEIGHT = 600
+"""Of an image without name, properties and tags."""
 
 
 def add(tx: Transaction, image: Image) -> None:
@@ -58,7 +64,10 @@ def in_range(tx: Transaction, low: str, high: str) -> Image | None:
 
 
 def page(tx: Transaction, viewer: str | None, query: ImageQuery) -> Page[Image]:
-    """Images that project ``viewer`` (None: an admin) may see; raises ``InvalidMarker``."""
+    """Images that project ``viewer`` (None: an admin) may see; raises ``InvalidMarker``.
+
+    Fewer than ``query.limit``, and ``more``, when these are all that fit into a message.
+    """
     conditions = [images.c.deleted_at.is_(None), *_wanted(query)]
     if viewer is not None:
         conditions.append(_seen_by(viewer, query.member_status))
@@ -69,7 +78,21 @@ def page(tx: Transaction, viewer: str | None, query: ImageQuery) -> Page[Image]:
         conditions.append(_after(tx, query.marker, order))
     rows = tx.execute(select(images).where(*conditions).limit(query.limit + 1).order_by(
         *(column.desc() if descending else column.asc() for column, descending in order))).all()
-    return Page(tuple(_records(tx, rows[:query.limit])), more=len(rows) > query.limit)
+    count = _fitting(tx, rows[:query.limit])
+    return Page(tuple(_records(tx, rows[:count])), more=len(rows) > count)
+
+
+def _fitting(tx: Transaction, rows: Sequence[Row[Any]]) -> int:
+    """How many rows are a page, at least one; the database adds up what users wrote, before any of it is read."""
+    weights = {row.id: _ROW_WEIGHT + len(row.name) for row in rows}
+    properties, tags = image_properties.c, image_tags.c
+    for part in _parts(list(weights)):
+        for id, length in ((properties.image_id, func.length(properties.name) + func.length(properties.value)),
+                           (tags.image_id, func.length(tags.tag))):
+            for found in tx.execute(select(id, func.sum(length)).where(id.in_(part)).group_by(id)):
+                weights[found[0]] += int(found[1])
+    sums = list(accumulate(weights.values()))
+    return max(bisect_right(sums, _PAGE_WEIGHT), min(1, len(rows)))
 
 
 def begin_upload(tx: Transaction, id: str, key: str) -> bool:

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import orjson
 import pytest
 import pytest_twisted
 from attrs import evolve
 
 from stackd import errors
+from stackd.interfaces.bus import LARGEST
+from stackd.model import wire
 from stackd.model.images import Image, ImageQuery, ImageStatus, MemberStatus, NewImage, StoredBytes, Visibility
+from stackd.rules import images as rules
 from stackd.testing.images import ImageCloud, caller, image_cloud
 
 ALICE = caller("alice", "red")
@@ -136,6 +140,38 @@ async def test_update_replaces_properties_and_tags(cloud: ImageCloud) -> None:
 async def test_too_many_properties(cloud: ImageCloud) -> None:
     with pytest.raises(errors.PayloadTooLarge):
         await make(cloud, "x", properties={str(number): "" for number in range(129)})
+
+
+@awaiting
+async def test_properties_that_say_too_much(cloud: ImageCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are refused, but an image that has them since before there was a limit can be changed else, and deleted."""
+    much = {"poem": "\N{ELEPHANT}" * 16_384}
+    with pytest.raises(errors.PayloadTooLarge, match="65536 bytes of properties, not 65540"):
+        await make(cloud, "x", properties=much)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(rules, "MOST_OF_PROPERTIES", 10**6)
+        image = await make(cloud, "x", properties=much)
+    assert (await cloud.registry.update(ALICE, image.id, lambda now: evolve(now, name="y"))).name == "y"
+    with pytest.raises(errors.PayloadTooLarge):
+        await cloud.registry.update(ALICE, image.id, lambda now: evolve(now, properties={**much, "more": "x"}))
+    await cloud.registry.delete(ALICE, image.id)
+
+
+@awaiting
+async def test_a_page_ends_before_it_is_too_large_for_a_message(cloud: ImageCloud) -> None:
+    """Each can be had, whatever users wrote, and no page is more than the bus carries."""
+    sizes = (60_000, 100, 65_000, 0, 65_000)
+    made = [(await make(cloud, "x", tags=("a" * 255,), properties={"poem": "\1" * size} if size else {})).id
+            for size in sizes * 12]
+    seen: list[str] = []
+    pages, more = 0, True
+    while more:
+        page = await cloud.registry.list(ALICE, ImageQuery(marker=seen[-1] if seen else None))
+        assert len(orjson.dumps(wire.dump(page))) < LARGEST
+        seen += [image.id for image in page]
+        pages, more = pages + 1, page.more
+    assert sorted(seen) == sorted(made)
+    assert pages == 2
 
 
 @awaiting
