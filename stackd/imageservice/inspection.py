@@ -14,6 +14,8 @@ from oslo_utils.imageutils import format_inspector
 from stackd import errors
 from stackd.model.images import StoredBytes
 
+MOST_VIRTUAL_SIZE = 1 << 53
+"""Bytes of a disk; no host has more, and no database keeps any number a header may say."""
 _PLAIN = frozenset({"raw", "gpt"})
 _ACCEPTED = {
     "raw": _PLAIN, "ami": _PLAIN, "ari": _PLAIN, "aki": _PLAIN,
@@ -88,7 +90,7 @@ class Inspection:
             return self._size
         try:
             inspector.safety_check()
-            return int(inspector.virtual_size)
+            size = int(inspector.virtual_size)
         except format_inspector.SafetyCheckFailed as error:
             reasons = ", ".join(f"{name} ({reason})" for name, reason in sorted(error.failures.items()))
             raise errors.InvalidImage(
@@ -96,6 +98,10 @@ class Inspection:
                 remedy="Convert it to a standalone image, for example with 'qemu-img convert'.") from error
         except Exception as error:
             raise self._refusal(str(error) or type(error).__name__) from error
+        if not 0 <= size <= MOST_VIRTUAL_SIZE:
+            raise errors.InvalidImage(f"The image says that its disk has {size} bytes; at most {MOST_VIRTUAL_SIZE} can "
+                                      "be.", remedy="Make it anew with the size it shall have, then upload it again.")
+        return size
 
     def _refusal(self, reason: str) -> errors.InvalidImage:
         return errors.InvalidImage(f"The bytes are not what disk_format {self._claimed} says: {reason}.",

@@ -101,6 +101,8 @@ async def test_accepted(cloud: ImageCloud, disk_format: str, content: bytes) -> 
     ("qcow2", iso(qcow2()[:32768]), "look like iso and qcow2"),
     ("iso", iso(qcow2()[:32768]), "look like iso and qcow2"),
     ("vdi", b"x" * 1000, "vdi"),
+    ("qcow2", qcow2(size=(1 << 53) + 512), "9007199254741504 bytes"),
+    ("qcow2", qcow2(size=(1 << 64) - 512), "at most 9007199254740992"),
 ])
 @awaiting
 async def test_refused(cloud: ImageCloud, disk_format: str, content: bytes, words: str) -> None:
