@@ -61,7 +61,7 @@ class HttpImages:
         self._asking = Asking(agent, reactor, section.timeout, f"The image service at {section.url}")
         login = Asking(agent, reactor, section.timeout, f"The image service's login at {section.auth_url}")
         self._tokens = Tokens(login, reactor, section)
-        self._prefixes = Prefixes()
+        self._prefixes = Prefixes(reactor)
         self._foreign = False
 
     async def show(self, caller: Caller, image_id: str) -> Image:

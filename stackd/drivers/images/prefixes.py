@@ -1,6 +1,7 @@
 """Ids of images by the beginning that EC2 shows, for image services that cannot look them up themselves.
 
-``http.py`` notes every id it meets; what it never met it looks for in pages, once at a time and not without end.
+``http.py`` notes every id it meets; what it never met it looks for in pages, once at a time and not without end. What
+was not found then is missing for a while: many ids that no image has cost two searches, not one each.
 """
 
 from bisect import bisect_left, insort
@@ -8,6 +9,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from twisted.internet.defer import DeferredLock
 
+from stackd import errors
+from stackd.interfaces.clock import Clock
+
+LAST = "f" * 32
+MISSING_FOR = 30.0
+"""Seconds for which a search tells what is not there."""
 MOST = 100_000
 """Ids noted; 32 bytes each and as much again."""
 Pages = Callable[[str], AsyncIterator[Sequence[str]]]
@@ -16,9 +23,12 @@ Pages = Callable[[str], AsyncIterator[Sequence[str]]]
 class Prefixes:
     """Ids met so far, in order."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, clock: Clock, most: int = MOST) -> None:
         """Above ``most`` ids it begins anew."""
+        self._clock = clock
         self._ids: list[str] = []
+        self._searched, self._until = "", 0.0
+        self._forgotten = 0
         self._most = most
         self._looking = DeferredLock()
 
@@ -29,6 +39,8 @@ class Prefixes:
             return
         if len(self._ids) >= self._most:
             self._ids.clear()
+            self._searched = ""
+            self._forgotten += 1
         insort(self._ids, id)
 
     def within(self, low: str, high: str) -> str | None:
@@ -43,12 +55,26 @@ class Prefixes:
             return found
         await self._looking.acquire()
         try:
-            found = self.within(low, high)
-            if found is not None:
-                return found
-            async for page in pages(high):
-                for id in page:
-                    self.note(id)
-            return self.within(low, high)
+            return self.within(low, high) or await self._searched_for(low, high, pages)
         finally:
             self._looking.release()
+
+    async def _searched_for(self, low: str, high: str, pages: Pages) -> str | None:
+        searched = self._searched if self._clock.seconds() < self._until else ""
+        if high <= searched:
+            return None
+        # After one search many more may be asked for: then all there are are looked through.
+        reach = LAST if searched else high
+        begun, forgotten = self._clock.seconds(), self._forgotten
+        try:
+            async for page in pages(reach):
+                for id in page:
+                    self.note(id)
+        except errors.NotSupported:
+            # It reached as far as it can, which may be far enough.
+            if self.within(low, high) is None:
+                raise
+        else:
+            if self._forgotten == forgotten:
+                self._searched, self._until = reach, begun + MISSING_FOR
+        return self.within(low, high)

@@ -8,7 +8,7 @@ import pytest
 import pytest_twisted
 from attrs import define, field
 from twisted.internet import reactor
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -220,9 +220,45 @@ async def test_a_foreign_service_is_not_searched_without_end(scripted: Scripted,
 
 def test_prefixes_are_bounded() -> None:
     """And forget rather than grow."""
-    known = Prefixes(most=3)
+    known = Prefixes(Clock(), most=3)
     for id in ("b", "a", "a", "c"):
         known.note(id)
     assert known.within("b", "b") == "b" and known.within("bb", "bz") is None
     known.note("d")
     assert known.within("a", "c") is None and known.within("d", "d") == "d"
+
+
+@awaiting
+async def test_many_ids_that_no_image_has_cost_two_searches() -> None:
+    """And an image that was made meanwhile is found after a while."""
+    clock, there, searches = Clock(), ["1" * 32], []
+
+    async def pages(high: str) -> AsyncIterator[list[str]]:
+        searches.append(high)
+        yield [id for id in there if id <= high]
+
+    known = Prefixes(clock)
+    for digit in "23456789":
+        assert await known.find(digit * 32, digit * 32, pages) is None
+    assert len(searches) == 2
+    there.append("9" * 32)
+    assert await known.find("9" * 32, "9" * 32, pages) is None
+    clock.advance(31)
+    assert await known.find("9" * 32, "9" * 32, pages) == "9" * 32
+    assert await known.find("1" * 32, "1" * 32, pages) == "1" * 32
+    assert len(searches) == 3
+
+
+@awaiting
+async def test_a_search_that_cannot_see_all_still_finds_what_it_saw() -> None:
+    """Of a service with too many images."""
+    async def pages(high: str) -> AsyncIterator[list[str]]:
+        yield ["1" * 32, "3" * 32]
+        if high > "4":
+            raise errors.NotSupported("Too many.")
+
+    known = Prefixes(Clock())
+    assert await known.find("2" * 32, "2" * 32, pages) is None
+    assert await known.find("3" * 32, "3" * 32, pages) == "3" * 32
+    with pytest.raises(errors.NotSupported):
+        await known.find("5" * 32, "5" * 32, pages)
