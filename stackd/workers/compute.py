@@ -33,13 +33,22 @@ MOST_STEPS = 6
 
 @mutable(eq=False)
 class _Care:
-    """What the worker knows of one instance; ``said`` is its last word, or the cloud's when it has not spoken yet."""
+    """What the worker knows of one instance; ``said`` is its last word, or the cloud's when it has not spoken yet.
+
+    ``ran`` tells that the guest was seen running: the cloud learns of it from us, and does not tell it back at once.
+    """
 
     assignment: InstanceAssignment
     said: ObservedInstance
     said_at: float
     fault: Fault | None = None
     gone_since: float | None = None
+    ran: bool = False
+
+    @property
+    def launched(self) -> bool:
+        """Whether its disks may hold what its user wrote."""
+        return self.ran or self.assignment.instance.launched_at is not None
 
 
 class ComputeWorker(HostWorker):
@@ -138,6 +147,7 @@ class ComputeWorker(HostWorker):
                 self.queue.forget(key)
                 return None
             guest = await self.hypervisor.look(key)
+            care.ran = care.ran or guest.state is GuestState.RUNNING
             assignment = care.assignment
             step = self._step(care, guest)
             if step.verb not in BUILDS:
@@ -147,7 +157,7 @@ class ComputeWorker(HostWorker):
             if step.verb in BUILDS and not self._slots.take(key):
                 return self._rest(care, guest, Step(Verb.WAIT, "others are being built first"))
             try:
-                await self._perform(assignment, step.verb)
+                await self._perform(assignment, step.verb, care.launched)
             except (errors.PermanentFailure, errors.NotSupported) as failure:
                 self._failed(assignment, guest, step.verb, failure)
             finally:
@@ -163,10 +173,10 @@ class ComputeWorker(HostWorker):
             known = evolve(known, instance=evolve(known.instance, fault=care.fault))
         return next_step(known, guest, self.clock.seconds(), self.settings.plan)
 
-    async def _perform(self, assignment: InstanceAssignment, verb: Verb) -> None:
+    async def _perform(self, assignment: InstanceAssignment, verb: Verb, launched: bool) -> None:
         id, hypervisor = assignment.instance.id, self.hypervisor
         if verb is Verb.PREPARE:
-            if assignment.instance.launched_at is not None:
+            if launched:
                 raise errors.PermanentFailure(
                     "Its disk is not on its host any more.",
                     remedy="Put back what the host had and start it, or delete it and launch another.")
@@ -237,7 +247,7 @@ class ComputeWorker(HostWorker):
         if care is None or care.assignment.instance.generation != instance.generation:
             return  # something else is desired meanwhile, and may well be reached
         # What fails for good while disks are first made is the image: its bytes, its format, its size.
-        first = verb is Verb.PREPARE and instance.launched_at is None
+        first = verb is Verb.PREPARE and not care.launched
         code = FaultCode.IMAGE if first else FaultCode.HYPERVISOR
         care.fault = Fault(code=code, generation=instance.generation, message=str(failure),
                            detail=repr(failure), at=now)

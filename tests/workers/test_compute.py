@@ -446,6 +446,17 @@ def test_a_disk_that_is_gone_is_not_made_anew_from_the_image(bench: Bench) -> No
     assert "disk is not on its host" in fault.message
 
 
+def test_a_disk_that_goes_while_the_guest_runs_is_not_made_anew_either(bench: Bench) -> None:
+    bench.launch()
+    bench.run(300)
+    bench.world.put(evolve(bench.world.look(A), state=GuestState.CRASHED, prepared=False))
+    bench.run(60)
+    fault = bench.cloud.instance(A).fault
+    assert fault is not None and fault.code is FaultCode.HYPERVISOR
+    assert "disk is not on its host" in fault.message
+    assert bench.driver.verbs == ["prepare", "start", "destroy"]
+
+
 def test_the_cloud_is_away_for_a_while(bench: Bench) -> None:
     bench.cloud.assign("h1", InstanceAssignment(instance=instance(A, "h1")))
     bench.cloud.failures = [errors.CallTimedOut("No answer.")] * 5
