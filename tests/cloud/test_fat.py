@@ -13,7 +13,7 @@ from stackd.model.hosts import HostCapacity
 from stackd.model.images import Image
 from stackd.model.instances import Instance, LaunchRequest
 from stackd.testing.cloud import MemoryCloud
-from stackd.workers.network import NetworkWorker
+from tests.cloud.test_hosts import asked
 
 COUNT = 40
 FAT = {f"{number:03}" + "\N{ELEPHANT}" * 252: "\N{ELEPHANT}" * 255 for number in range(128)}
@@ -39,15 +39,6 @@ def is_active(instance: Instance) -> bool:
     return instance.phase is not None and instance.phase.steady is Steady.ACTIVE
 
 
-def known_to_network(cloud: MemoryCloud, instance: Instance) -> Instance | None:
-    """The instance as its host's metadata service knows it."""
-    port = cloud.run(cloud.core.instances.get(cloud.caller, instance.id)).ports[0]
-    worker = cloud.daemons[f"network@{instance.host}"]
-    assert isinstance(worker, NetworkWorker)
-    found = worker.guest_at(port.network_id, port.fixed_ips[0].address)
-    return found.instance if found is not None else None
-
-
 def test_a_host_learns_of_more_than_one_message_holds() -> None:
     """Of instances that were placed at once, and when it begins anew."""
     cloud = cloud_of_one()
@@ -57,7 +48,7 @@ def test_a_host_learns_of_more_than_one_message_holds() -> None:
         cloud.kill(name)
         cloud.build(name)
     cloud.advance(20)
-    assert all(known_to_network(cloud, one) == cloud.row(one.id) for one in many)
+    assert all(asked(cloud, one) == cloud.row(one.id) for one in many)
     cloud.run(cloud.core.instances.stop(cloud.caller, [many[0].id]))
     cloud.until(lambda: not is_active(cloud.row(many[0].id)))
 
@@ -75,8 +66,8 @@ def test_pages_of_one_row_miss_none(splits: bool) -> None:
     known: dict[str, Any] = {"incarnation": "", "number": 0}
     more = True
     while more:
-        asked = {"host": "host-1", "worker": "compute", "session": 1, "known": known, "most": 1}
-        page = cloud.run(cloud.bus.call("conductor", "fetch", asked | ({"splits": True} if splits else {})))
+        question = {"host": "host-1", "worker": "compute", "session": 1, "known": known, "most": 1}
+        page = cloud.run(cloud.bus.call("conductor", "fetch", question | ({"splits": True} if splits else {})))
         told.append([one["instance"]["id"] for one in page["instances"]])
         known, more = page["version"], page["more"]
     assert [len(ids) for ids in told] == ([1, 1, 1] if splits else [3])
@@ -95,5 +86,5 @@ def test_hosts_are_not_told_what_nobody_reads_of_an_image(monkeypatch: pytest.Mo
     monkeypatch.setattr(cloud.images, "show", described)
     one, = launched(cloud, 1, {})
     assert "poem" in one.image.properties
-    told = known_to_network(cloud, one)
+    told = asked(cloud, one)
     assert told is not None and told.image.properties == kept
