@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from attrs import evolve, frozen
 
 from stackd.model.assignments import InstanceReport
-from stackd.model.faults import Fault, Transition
+from stackd.model.faults import Fault, FaultCode, Transition
 from stackd.model.instances import GuestState, Instance, InstanceDesired, ObservedInstance, OnLaunchFault
 from stackd.model.networks import Port
-from stackd.rules.phases import phase_of
+from stackd.rules.phases import all_wired, phase_of
+
+_DOWN = (GuestState.ABSENT, GuestState.STOPPED, GuestState.CRASHED)
 
 
 @frozen(kw_only=True)
@@ -92,12 +94,25 @@ def _faulted(after: Instance, fault: Fault, now: float) -> Applied:
 
 
 def unwirable(instance: Instance, ports: Iterable[Port], now: float) -> Applied:
-    """The instance after its ports were reported: one that waits for a port that cannot be wired has that fault."""
-    fault = next((port.fault for port in ports if port.fault and port.fault.generation == port.generation), None)
-    if fault is None or instance.launched_at is not None or instance.fault is not None \
-            or instance.desired is InstanceDesired.DELETED:
+    """The instance after its ports were reported: one that waits for a port that cannot be wired has that fault.
+
+    It has it no longer when all of them were wired after all.
+    """
+    held = tuple(ports)
+    fault = next((port.fault for port in held if port.fault and port.fault.generation == port.generation), None)
+    if instance.desired is not InstanceDesired.DELETED and instance.fault is not None \
+            and instance.fault.code is FaultCode.NETWORK and all_wired(held):
+        after = evolve(instance, fault=None, updated_at=now)
+        return Applied(instance=after, action="recovered", reason="Its ports could be wired after all.")
+    if fault is None or instance.fault is not None or not _waits_for_ports(instance):
         return Applied(instance=instance)
     return _faulted(evolve(instance, fault=evolve(fault, generation=instance.generation)), fault, now)
+
+
+def _waits_for_ports(instance: Instance) -> bool:
+    if instance.launched_at is None:
+        return instance.desired is not InstanceDesired.DELETED
+    return instance.desired is InstanceDesired.RUNNING and instance.observed.state in _DOWN
 
 
 def _compared(before: Instance, after: Instance, now: float) -> Applied:

@@ -6,7 +6,7 @@ There is one key for the whole host, so whatever came together is applied togeth
 is answered whether or not a compute worker runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -50,6 +50,15 @@ class _Said:
     since: float
 
 
+@frozen
+class _Poisoned:
+    """A port that cannot be wired: why, when that is tried again, and how long that is from the last time."""
+
+    fault: Fault
+    again: float
+    pause: float
+
+
 class NetworkWorker(HostWorker):
     """Cares for the wiring of one host."""
 
@@ -73,7 +82,7 @@ class NetworkWorker(HostWorker):
         self._guests: dict[str, InstanceAssignment] = {}
         self._at: dict[tuple[str, str], str] = {}
         self._said: dict[tuple[type, str], _Said] = {}
-        self._faults: dict[str, Fault] = {}
+        self._poisoned: dict[str, _Poisoned] = {}
         self._rounds_failed = 0
 
     def guest_at(self, network_id: str, address: str) -> InstanceAssignment | None:
@@ -101,6 +110,7 @@ class NetworkWorker(HostWorker):
 
     async def take(self, fetched: Assignments) -> None:
         """Keep the rows; look at the wiring when there are any."""
+        self._try_at_once(fetched.instances)
         if fetched.full:
             for kept in (self._ports, self._networks, self._floating_ips, self._groups, self._at, self._guests,
                          self._said):
@@ -121,11 +131,21 @@ class NetworkWorker(HostWorker):
         if port.network is not None:
             # One port's word is for all on its network: it stays the newest when that port goes.
             self._networks.update(newest([port.network, *filter(None, [self._networks.get(port.network.id)])]))
-        fault = self._faults.get(port.id)
-        if fault is not None and fault.generation != port.generation:
-            del self._faults[port.id]
+        poisoned = self._poisoned.get(port.id)
+        if poisoned is not None and poisoned.fault.generation != port.generation:
+            del self._poisoned[port.id]
         if port.wiring is not None:
             self._at.update(((port.wiring.network_id, address), port.id) for address in port.wiring.addresses)
+
+    def _try_at_once(self, fetched: tuple[InstanceAssignment, ...]) -> None:
+        """Who asks anew for an instance wants its ports tried anew, too."""
+        asked = {one.id for one in (each.instance for each in fetched)
+                 if one.id in self._guests and self._guests[one.id].instance.generation < one.generation}
+        for id, poisoned in self._poisoned.items():
+            wiring = self._ports[id].wiring
+            if wiring is not None and wiring.instance_id in asked:
+                self._poisoned[id] = evolve(poisoned, again=self.clock.seconds())
+                self.queue.add(_KEY)
 
     def _keep_guests(self, fetched: tuple[InstanceAssignment, ...]) -> None:
         """Instances are kept while a port of theirs is wired here."""
@@ -142,7 +162,7 @@ class NetworkWorker(HostWorker):
     def _forget(self, id: str) -> None:
         self._drop_addresses(self._ports.pop(id, None))
         self._floating_ips.pop(id, None)
-        self._faults.pop(id, None)
+        self._poisoned.pop(id, None)
         for kind in (PortReport, FloatingReport):
             self._said.pop((kind, id), None)
 
@@ -151,24 +171,29 @@ class NetworkWorker(HostWorker):
     async def reconcile(self, key: str) -> float | None:
         """Observe, apply what differs, observe, report."""
         assigned = self._assigned()
+        tried = {id: poisoned for id, poisoned in self._poisoned.items() if id in assigned.ports}
         observed = await self.driver.observe()
         change = change_for(assigned, observed)
         failures: list[errors.StackdError] = []
         if change != WiringChange():
             failures = await self._apply(change)
             observed = await self.driver.observe()
+        if not failures:
+            self._recovered(tried, observed)
         left = self._tell(assigned, observed)
         if failures:
             raise failures[0]
         return left
 
     def _assigned(self) -> AssignedWiring:
-        """What is assigned now, without ports that cannot be wired."""
+        """What is assigned now, without ports that cannot be wired and are not to be tried again yet."""
+        now = self.clock.seconds()
         needed = {one.network.id for one in self._ports.values() if one.network}
         self._networks = {id: network for id, network in self._networks.items() if id in needed}
         return AssignedWiring(
             networks=dict(self._networks),
-            ports={id: one for id, one in self._ports.items() if id not in self._faults or one.wiring is None},
+            ports={id: one for id, one in self._ports.items()
+                   if id not in self._poisoned or self._poisoned[id].again <= now or one.wiring is None},
             floating_ips=dict(self._floating_ips), groups=dict(self._groups))
 
     async def _apply(self, change: WiringChange) -> list[errors.StackdError]:
@@ -219,21 +244,33 @@ class NetworkWorker(HostWorker):
                 if one.wiring is not None and one.wiring.network_id in network_ids}
 
     def _fault(self, port_id: str, failure: errors.PermanentFailure) -> None:
-        port = self._ports.get(port_id)
-        if port is not None:
-            _log.warn("Port {id} cannot be wired: {failure}", id=port_id, failure=str(failure))
-            self._faults[port_id] = Fault(code=FaultCode.NETWORK, generation=port.generation, message=str(failure),
-                                          detail=repr(failure), at=self.clock.seconds())
+        port, before, now = self._ports.get(port_id), self._poisoned.get(port_id), self.clock.seconds()
+        if port is None or (before is not None and before.again > now):
+            return  # what is not due yet failed in this round already, by its network
+        _log.warn("Port {id} cannot be wired: {failure}", id=port_id, failure=str(failure))
+        # Each try costs all others of the host the time to take the change apart: seldom, then ever more so.
+        pause = min(2 * before.pause, self.settings.tell_again) if before else self.settings.resync
+        # The time makes it a new word, so that an instance that waits for the port since gets the fault, too.
+        fault = Fault(code=FaultCode.NETWORK, generation=port.generation, message=str(failure),
+                      detail=repr(failure), at=now)
+        self._poisoned[port_id] = _Poisoned(fault, now + pause, pause)
+
+    def _recovered(self, tried: Mapping[str, _Poisoned], observed: ObservedWiring) -> None:
+        """Ports that were tried again and did not fail."""
+        for id, poisoned in tried.items():
+            if self._poisoned.get(id) is poisoned and id in observed.ports:
+                del self._poisoned[id]
 
     # --- what is told ---
 
     def _tell(self, assigned: AssignedWiring, observed: ObservedWiring) -> float | None:
-        """Report what is new; when to look again at what is gone."""
-        words: list[Word] = [word for word in seen_ports(assigned, observed) if word.id not in self._faults]
+        """Report what is new; when to look again at what is gone, or to be tried again."""
+        words: list[Word] = [word for word in seen_ports(assigned, observed) if word.id not in self._poisoned]
         words += seen_floating_ips(assigned, observed)
-        words += [PortReport(id=id, observed=WiringState.ABSENT, generation=fault.generation, fault=fault)
-                  for id, fault in self._faults.items()]
+        words += [PortReport(id=id, observed=WiringState.ABSENT, generation=one.fault.generation, fault=one.fault)
+                  for id, one in self._poisoned.items()]
         left = [after for after in (self._say(word) for word in words) if after is not None]
+        left += [max(one.again - self.clock.seconds(), 0.0) for one in self._poisoned.values()]
         return min(left, default=None)
 
     def _say(self, word: Word) -> float | None:
@@ -243,7 +280,7 @@ class NetworkWorker(HostWorker):
         if said is None or said.word != word:
             self._said[row] = said = _Said(word, now, now)
             self.reporter.say(word)
-        gone = word.observed is WiringState.ABSENT and word.id not in self._faults
+        gone = word.observed is WiringState.ABSENT and word.id not in self._poisoned
         left = said.since + self.settings.second_look - now if gone else None
         if left is not None and left <= 0:
             self.reporter.say(word)

@@ -8,12 +8,15 @@ from stackd import errors
 from stackd.conductor.assignments import StoredAssignments
 from stackd.core.explain import Explain
 from stackd.drivers.hypervisors.fake import FakeOptions, FakeWorld
+from stackd.drivers.networks.fake import FakeNetwork
 from stackd.model.assignments import Report
 from stackd.model.faults import Steady
+from stackd.model.guests import Guest
 from stackd.model.hosts import HostCapacity
-from stackd.model.instances import Instance, LaunchRequest, NetworkRequest
+from stackd.model.instances import GuestState, Instance, LaunchRequest, NetworkRequest
 from stackd.model.network_requests import NewNetwork, NewSubnet
 from stackd.model.networks import NetworkType, Underlay
+from stackd.model.wirings import WiringChange
 from stackd.rules.outages import AT_MOST, LATELY
 from stackd.store import addresses, ports
 from stackd.store.database import Database
@@ -236,6 +239,46 @@ def test_a_host_that_lost_its_physical_network_says_so(cloud: MemoryCloud) -> No
     cloud.until(lambda: cloud.row(id).fault is not None, 120)
     fault = cloud.row(id).fault
     assert fault is not None and "not on physical network blue" in fault.message
+
+
+def test_an_instance_on_a_host_whose_cable_is_plugged_in_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a fault that says why it does not start, also when started anew; and starts when the cable is there."""
+    cloud = MemoryCloud(hosts=1).start()
+    stopped, running = launched(cloud), launched(cloud)
+    cloud.until(lambda: steady(cloud, running) is steady(cloud, stopped) is Steady.ACTIVE)
+    cloud.run(cloud.core.instances.stop(cloud.caller, [stopped]))
+    cloud.until(lambda: steady(cloud, stopped) is Steady.STOPPED)
+    host = cloud.host("host-1")
+    for standing in (host.wiring.ports, host.wiring.networks, host.wiring.groups, host.guests.guests):
+        standing.clear()
+    host.guests.guests.update({id: Guest(id=id, state=state, prepared=True) for id, state in (
+        (stopped, GuestState.STOPPED), (running, GuestState.CRASHED))})
+    with monkeypatch.context() as unplugged:
+        unplugged.setattr(FakeNetwork, "apply", refused)
+        cloud.kill("compute@host-1")
+        cloud.kill("network@host-1")
+        for worker in ("network@host-1", "compute@host-1"):
+            cloud.build(worker)
+            cloud.advance(2)
+        cloud.until(lambda: "unplugged" in shown(cloud, running), 100)
+        assert steady(cloud, stopped) is Steady.STOPPED
+        cloud.advance(1000)
+        cloud.run(cloud.core.instances.start(cloud.caller, [stopped]))
+        cloud.until(lambda: "unplugged" in shown(cloud, stopped), 10)
+    cloud.run(cloud.core.instances.start(cloud.caller, [running]))
+    cloud.until(lambda: steady(cloud, running) is Steady.ACTIVE, 10)
+    cloud.until(lambda: steady(cloud, stopped) is Steady.ACTIVE, 1000)
+
+
+async def refused(_: FakeNetwork, change: WiringChange) -> None:
+    """What a network driver says that lacks a cable."""
+    raise errors.PermanentFailure("The cable is unplugged.")
+
+
+def shown(cloud: MemoryCloud, id: str) -> str:
+    """What users are told of why an instance is in error."""
+    found = cloud.row(id).phase
+    return found.reason if found is not None and found.steady is Steady.ERROR else ""
 
 
 def made_on(cloud: MemoryCloud, wanted: NewNetwork) -> str:

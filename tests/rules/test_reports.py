@@ -7,8 +7,11 @@ from attrs import evolve
 from stackd.model.assignments import InstanceReport
 from stackd.model.faults import Fault, FaultCode
 from stackd.model.instances import GuestState, Instance, InstanceDesired, ObservedInstance, OnLaunchFault
-from stackd.rules.reports import Applied, applied, owned_by
-from stackd.testing.records import an_instance
+from stackd.model.networks import WiringState
+from stackd.rules.reports import Applied, applied, owned_by, unwirable
+from stackd.testing.records import a_port, an_instance
+
+DOWN = ObservedInstance(state=GuestState.STOPPED, generation=1, at=100.0)
 
 
 def report(state: GuestState, generation: int = 1, **fields: Any) -> InstanceReport:
@@ -129,3 +132,22 @@ def test_what_never_was_there_is_freed_too_when_a_lost_host_confirms() -> None:
                        observed=ObservedInstance(state=GuestState.ABSENT, generation=1))
     assert not apply(lost, report(GuestState.ABSENT, 1)).gone
     assert apply(lost, report(GuestState.ABSENT, 2)).gone
+
+
+def test_only_what_waits_for_a_port_has_its_fault() -> None:
+    fault = Fault(code=FaultCode.NETWORK, generation=1, message="No such network.", at=1.0)
+    refused = a_port(observed=WiringState.ABSENT, fault=fault)
+    for instance in (an_instance(), an_instance(desired=InstanceDesired.STOPPED, observed=DOWN),
+                     an_instance(desired=InstanceDesired.DELETED, observed=DOWN)):
+        assert unwirable(instance, [refused], 2.0) == Applied(instance=instance)
+    for launched_at in (100.0, None):
+        waiting = an_instance(generation=3, launched_at=launched_at, observed=DOWN)
+        after = unwirable(waiting, [refused], 2.0).instance
+        assert after.fault == evolve(fault, generation=3)
+        assert unwirable(after, [refused], 3.0) == Applied(instance=after)
+        wired = a_port(observed=WiringState.WIRED)
+        assert unwirable(after, [evolve(refused, fault=None), wired], 4.0) == Applied(instance=after)
+        recovered = unwirable(after, [wired], 5.0)
+        assert (recovered.instance, recovered.action) == (evolve(waiting, updated_at=5.0), "recovered")
+        other = evolve(after, fault=evolve(fault, code=FaultCode.IMAGE))
+        assert unwirable(other, [wired], 5.0) == Applied(instance=other)

@@ -1,6 +1,7 @@
 """The network worker wires what is assigned, takes away what is not, and lets nothing poison the rest."""
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -226,12 +227,33 @@ def test_one_poisoned_port_gets_a_fault_and_all_others_are_wired(bench: Bench) -
     assert (fault.code.value, fault.generation) == ("network", 1)
     assert "taken" in fault.message
     assert all(word.fault is None for id, word in bench.cloud.ports.items() if id != "p3")
-    asked = bench.driver.asked
-    bench.run(300)
-    assert bench.driver.asked == asked  # not tried again before somebody changes it
     bench.driver.poison.clear()
     bench.assign(port("p3", generation=2, address="10.0.0.3"))
     assert bench.said("p3")[-1] == (WiringState.WIRED, 2)
+
+
+def test_a_poisoned_port_is_tried_again_ever_more_seldom_until_it_is_wired(bench: Bench) -> None:
+    bench.driver.poison["p1"] = errors.PermanentFailure("Its physical network is away.")
+    bench.assign(port("p1"))
+    bench.run(3000)
+    tries = [word.fault.at for report in bench.cloud.reports for word in report.ports if word.fault]
+    pauses = [later - earlier for earlier, later in pairwise(tries) if later != earlier]
+    assert pauses == pytest.approx([60, 120, 240, 480, 900, 900], abs=2)
+    bench.driver.poison.clear()
+    bench.run(902)
+    assert bench.said("p1")[-1] == (WiringState.WIRED, 1)
+    assert bench.cloud.ports["p1"].fault is None
+
+
+def test_a_poisoned_port_is_tried_again_when_its_instance_is_asked_for_anew(bench: Bench) -> None:
+    bench.driver.poison["p1"] = errors.PermanentFailure("Its physical network is away.")
+    started, = guests("i-p1")
+    bench.assign(port("p1"), started)
+    bench.driver.poison.clear()
+    bench.assign(started)
+    assert bench.said("p1") == [(WiringState.ABSENT, 1)]
+    bench.assign(evolve(started, instance=evolve(started.instance, generation=2)))
+    assert bench.said("p1")[-1] == (WiringState.WIRED, 1)
 
 
 def test_a_poisoned_network_is_the_fault_of_its_ports(bench: Bench) -> None:
