@@ -143,8 +143,13 @@ class SchedulerService(Service):
             self._timer = self._clock.callLater(self._settings.interval, self.woken, {})
 
     async def place_all(self) -> None:
-        """Place everything that fits now; give what is past its deadline its fault."""
-        while True:
+        """Place everything that fits now; give what is past its deadline its fault.
+
+        It ends when it came round without placing any: pages full of what fits nowhere hold up nobody behind them.
+        """
+        in_vain: set[str] = set()
+        while self.running:
+            # The reactor goes on with other things meanwhile, for this is done in a thread.
             waiting = await self._database.read(placements.pending, self._settings.look_ahead, self._start)
             self._pending = len(waiting)
             self._note_gap()
@@ -154,8 +159,10 @@ class SchedulerService(Service):
             more = len(waiting) >= self._settings.look_ahead
             self._start = _behind(waiting[-1].reservation_id)
             moved = await self._place(_together(self._in_turn(waiting, more)), more)
-            if not (moved and more):
+            seen = {one.reservation_id for one in waiting}
+            if not more or not (moved or seen - in_vain):
                 return
+            in_vain = set() if moved else in_vain | seen
 
     def _in_turn(self, waiting: Sequence[Pending], more: bool) -> Sequence[Pending]:
         """What to place, and in which order: oldest first where that is all there is.

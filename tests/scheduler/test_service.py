@@ -118,6 +118,19 @@ def test_several_schedulers_never_claim_too_much() -> None:
         assert host.used_vcpus == 4
 
 
+def test_pages_of_what_fits_nowhere_do_not_hold_up_others() -> None:
+    settings = SchedulerSettings(look_ahead=4, batch=2)
+    cloud = MemoryCloud(hosts=1, options=FOUR, scheduler_settings=settings).start()
+    cloud.kill("scheduler")
+    for _ in range(30):
+        cloud.run(cloud.core.instances.launch(cloud.caller, LaunchRequest(
+            image_id=cloud.image.id, flavor_id="m5.2xlarge", name="big")))
+    small = [launch(cloud, 1)[0] for _ in range(3)]
+    cloud.build("scheduler")
+    cloud.advance(1)
+    assert {cloud.row(id).host for id in small} == {"host-1"}
+
+
 def test_a_reservation_as_large_as_a_page_does_not_hold_up_others() -> None:
     settings = SchedulerSettings(look_ahead=2, batch=2)
     cloud = MemoryCloud(hosts=1, options=FOUR, scheduler_settings=settings).start()
