@@ -102,9 +102,12 @@ class Instances:
     async def set_metadata(self, caller: Caller, id: str, entries: Mapping[str, str],
                            replace: bool = False) -> InstanceView:
         """Add or change entries; with ``replace`` the others go."""
-        launching.check_metadata(entries)
-        return await self._change_words(caller, id, lambda instance: {
-            "metadata": {**({} if replace else instance.metadata), **entries}})
+        def changed(instance: Instance) -> Words:
+            metadata = {**({} if replace else instance.metadata), **entries}
+            launching.check_metadata(metadata)
+            return {"metadata": metadata}
+
+        return await self._change_words(caller, id, changed)
 
     async def delete_metadata(self, caller: Caller, id: str, keys: Sequence[str]) -> InstanceView:
         """Remove entries; those that are not there are no error."""

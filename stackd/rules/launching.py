@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+import orjson
+
 from stackd import errors
 from stackd.model import kinds
 from stackd.model.callers import Caller
@@ -15,6 +17,8 @@ from stackd.rules import images
 MAX_COUNT = 1000
 MAX_USER_DATA = 65535
 MAX_METADATA_LENGTH = 255
+MAX_METADATA_BYTES = 65535
+"""As JSON: what a column of MariaDB takes."""
 MAX_LABELS, MAX_LABEL_LENGTH = 50, 60
 BOOTABLE_FORMATS = ("raw", "qcow2", "ami")
 GIB = 1 << 30
@@ -36,12 +40,14 @@ def check_request(request: LaunchRequest) -> None:
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:
-    """Raise unless every key has 1 to 255 characters and every value at most 255."""
+    """Raise unless every key has 1 to 255 characters, every value at most 255, and all together 65,535 bytes."""
     for key, value in metadata.items():
         if not 1 <= len(key) <= MAX_METADATA_LENGTH:
             raise errors.InvalidValue("metadata", "keys must have 1 to 255 characters")
         if len(value) > MAX_METADATA_LENGTH:
             raise errors.InvalidValue("metadata", f"the value of {key!r} is longer than 255 characters")
+    if (size := len(orjson.dumps(dict(metadata)))) > MAX_METADATA_BYTES:
+        raise errors.InvalidValue("metadata", f"it is {size} bytes in all; at most {MAX_METADATA_BYTES} are kept")
 
 
 def check_labels(labels: Sequence[str]) -> None:

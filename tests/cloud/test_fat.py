@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from attrs import evolve
 
+from stackd import errors
 from stackd.drivers.hypervisors.fake import FakeOptions
 from stackd.interfaces.bus import LARGEST
+from stackd.model import wire
 from stackd.model.callers import Caller
 from stackd.model.faults import Steady
 from stackd.model.hosts import HostCapacity
@@ -15,8 +18,8 @@ from stackd.model.instances import Instance, LaunchRequest
 from stackd.testing.cloud import MemoryCloud
 from tests.cloud.test_hosts import asked
 
-COUNT = 40
-FAT = {f"{number:03}" + "\N{ELEPHANT}" * 252: "\N{ELEPHANT}" * 255 for number in range(128)}
+COUNT = 72
+FAT = {f"{number:03}" + "x" * 250: "\N{ELEPHANT}" * 95 for number in range(100)}
 
 
 def cloud_of_one() -> MemoryCloud:
@@ -34,16 +37,27 @@ def launched(cloud: MemoryCloud, count: int, metadata: dict[str, str]) -> list[I
     return [cloud.row(id) for id in ids]
 
 
+def describe(cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch, properties: dict[str, str]) -> None:
+    """Give the image these properties."""
+    show = cloud.images.show
+
+    async def described(caller: Caller, image_id: str) -> Image:
+        return evolve(await show(caller, image_id), properties=properties)
+
+    monkeypatch.setattr(cloud.images, "show", described)
+
+
 def is_active(instance: Instance) -> bool:
     """Whether it runs."""
     return instance.phase is not None and instance.phase.steady is Steady.ACTIVE
 
 
-def test_a_host_learns_of_more_than_one_message_holds() -> None:
+def test_a_host_learns_of_more_than_one_message_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of instances that were placed at once, and when it begins anew."""
     cloud = cloud_of_one()
+    describe(cloud, monkeypatch, {"os_command_line": "x" * 60_000})
     many = launched(cloud, COUNT, FAT)
-    assert COUNT * sum(len((key + value).encode()) for key, value in FAT.items()) > LARGEST
+    assert len(orjson.dumps(wire.dump(many))) > LARGEST
     for name in ("compute@host-1", "network@host-1"):
         cloud.kill(name)
         cloud.build(name)
@@ -77,14 +91,21 @@ def test_pages_of_one_row_miss_none(splits: bool) -> None:
 def test_hosts_are_not_told_what_nobody_reads_of_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """But what guests boot with, and are shown."""
     cloud = cloud_of_one()
-    kept = {"os_command_line": "quiet", "architecture": "x86_64"}
-    show = cloud.images.show
-
-    async def described(caller: Caller, image_id: str) -> Image:
-        return evolve(await show(caller, image_id), properties={**kept, "poem": "x" * 60_000})
-
-    monkeypatch.setattr(cloud.images, "show", described)
+    describe(cloud, monkeypatch, {"os_command_line": "quiet", "architecture": "x86_64", "poem": "x" * 60_000})
     one, = launched(cloud, 1, {})
     assert "poem" in one.image.properties
     told = asked(cloud, one)
-    assert told is not None and told.image.properties == kept
+    assert told is not None
+    assert told.image.properties == {"os_command_line": "quiet", "architecture": "x86_64"}
+
+
+def test_metadata_does_not_grow_beyond_what_is_kept_by_adding_to_it() -> None:
+    """What is there counts."""
+    cloud = cloud_of_one()
+    one, = launched(cloud, 1, FAT)
+    more = {f"more-{number}": "x" * 255 for number in range(20)}
+    with pytest.raises(errors.InvalidValue, match="at most 65535"):
+        cloud.run(cloud.core.instances.set_metadata(cloud.admin, one.id, more))
+    assert cloud.row(one.id).metadata == FAT
+    cloud.run(cloud.core.instances.set_metadata(cloud.admin, one.id, more, replace=True))
+    assert cloud.row(one.id).metadata == more

@@ -23,8 +23,15 @@ def test_bytes_are_checked_by_md5_else_by_sha512() -> None:
     (evolve(IMAGE, checksum=None, hash_value=None), "neither its MD5 nor its SHA-512"),
     (evolve(IMAGE, size=None), "no size"),
     (evolve(IMAGE, disk_format="iso"), "cannot be booted"),
-    (evolve(IMAGE, properties={"poem": "x" * 65_536}), "65540 bytes of properties; an instance keeps at most 65536"),
+    (evolve(IMAGE, properties={"poem": "\1" * 10_240}), "61451 bytes of properties; an instance keeps at most 61440"),
 ])
 def test_images_no_instance_can_be_made_of(image: Image, words: str) -> None:
     with pytest.raises(errors.InvalidImage, match=words):
         launching.snapshot(image, None, None)
+
+
+def test_metadata_is_no_more_than_a_column_takes() -> None:
+    """However few its characters are."""
+    launching.check_metadata({f"{number:03}": "x" * 255 for number in range(200)})
+    with pytest.raises(errors.InvalidValue, match="at most 65535"):
+        launching.check_metadata({f"{number:03}": "\N{ELEPHANT}" * 255 for number in range(64)})
