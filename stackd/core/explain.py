@@ -14,7 +14,7 @@ from stackd.model.addresses import FloatingIP
 from stackd.model.callers import ADMIN, Caller
 from stackd.model.events import Event
 from stackd.model.hosts import WORKERS, Host
-from stackd.model.instances import Instance
+from stackd.model.instances import GuestState, Instance, InstanceDesired
 from stackd.model.networks import Port
 from stackd.rules import ownership, phases, policy
 from stackd.store import addresses, events, hosts, instances, ports, shortids
@@ -134,6 +134,8 @@ def waits_for(instance: Instance, held: Sequence[Port]) -> str:
         return "the conductor to end it"
     if instance.fault is not None and instance.ended_at is None:
         return "the user: delete it, or ask for something else"
+    if instance.observed.state is GuestState.PAUSED and instance.desired is InstanceDesired.RUNNING:
+        return f"{ownership.compute(instance.host)} to let it go on: guests pause while their host has no room"
     return "nothing"
 
 

@@ -6,7 +6,7 @@ replaced by a new one that looks: nothing of what is kept here is needed to go o
 
 from typing import Any
 
-from attrs import evolve, mutable
+from attrs import evolve, field, mutable
 from twisted.logger import Logger
 
 from stackd import errors
@@ -18,6 +18,7 @@ from stackd.model.guests import Guest
 from stackd.model.instances import GuestState, InstanceDesired, ObservedInstance
 from stackd.rules.plans.instance import Step, Verb, next_step, reached
 from stackd.workers.endpoint import WorkerEndpoint, compute_calls
+from stackd.workers.resuming import Resuming
 from stackd.workers.slots import Slots
 from stackd.workers.specs import spec_of
 from stackd.workers.worker import HostWorker
@@ -44,6 +45,7 @@ class _Care:
     fault: Fault | None = None
     gone_since: float | None = None
     ran: bool = False
+    resuming: Resuming = field(factory=Resuming)
 
     @property
     def launched(self) -> bool:
@@ -157,7 +159,7 @@ class ComputeWorker(HostWorker):
             if step.verb in BUILDS and not self._slots.take(key):
                 return self._rest(care, guest, Step(Verb.WAIT, "others are being built first"))
             try:
-                await self._perform(assignment, step.verb, care.launched)
+                await self._perform(care, guest, step.verb)
             except (errors.PermanentFailure, errors.NotSupported) as failure:
                 self._failed(assignment, guest, step.verb, failure)
             finally:
@@ -171,17 +173,24 @@ class ComputeWorker(HostWorker):
         known = care.assignment
         if care.fault is not None:
             known = evolve(known, instance=evolve(known.instance, fault=care.fault))
-        return next_step(known, guest, self.clock.seconds(), self.settings.plan)
+        now = self.clock.seconds()
+        step = next_step(known, guest, now, self.settings.plan)
+        if guest.state is GuestState.PAUSED and step.verb is Verb.START and (left := care.resuming.left(now)):
+            return Step(Verb.WAIT, "it is paused, and goes on after a while", left)
+        return step
 
-    async def _perform(self, assignment: InstanceAssignment, verb: Verb, launched: bool) -> None:
-        id, hypervisor = assignment.instance.id, self.hypervisor
+    async def _perform(self, care: _Care, guest: Guest, verb: Verb) -> None:
+        assignment, hypervisor = care.assignment, self.hypervisor
+        id = assignment.instance.id
         if verb is Verb.PREPARE:
-            if launched:
+            if care.launched:
                 raise errors.PermanentFailure(
                     "Its disk is not on its host any more.",
                     remedy="Put back what the host had and start it, or delete it and launch another.")
             await hypervisor.prepare(spec_of(assignment))
         elif verb is Verb.START:
+            if guest.state is GuestState.PAUSED:
+                care.resuming.tried(self.clock.seconds())
             await hypervisor.start(spec_of(assignment))
         elif verb is Verb.SHUTDOWN:
             await hypervisor.shutdown(id, self.clock.seconds(), assignment.instance.generation)

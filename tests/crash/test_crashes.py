@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from stackd.model.groups import Direction, RuleRequest
-from stackd.model.instances import LaunchRequest, RebootKind
+from stackd.model.instances import GuestState, LaunchRequest, RebootKind
 from stackd.testing import settled
 from stackd.testing.cloud import MemoryCloud
 from stackd.testing.saboteur import Blow, Moment, Saboteur
@@ -77,6 +77,13 @@ def wake_all(cloud: MemoryCloud, id: str) -> None:
     """Nothing but what the launch itself began."""
 
 
+def pause(cloud: MemoryCloud, id: str) -> None:
+    """The instance's host has no room for what it writes; half a minute later it has."""
+    world = cloud.host(cloud.row(id).host).guests
+    world.put(evolve(world.look(id), state=GuestState.PAUSED))
+    cloud.advance(30)
+
+
 TERMINATE = act("terminate")
 SCENARIOS = {
     "launch": Scenario((), wake_all),
@@ -88,6 +95,7 @@ SCENARIOS = {
     "start, then terminate": Scenario((act("stop"),), act("start"), TERMINATE),
     "soft reboot": Scenario((), act("reboot", RebootKind.SOFT)),
     "hard reboot": Scenario((), act("reboot", RebootKind.HARD)),
+    "pause": Scenario((), pause, daemons=("compute@host-1",)),
     "associate": Scenario((), associate),
     "disassociate": Scenario((associate,), disassociate),
     "group rules": Scenario((), open_ssh),

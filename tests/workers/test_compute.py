@@ -1,130 +1,21 @@
 """The compute worker brings guests to what is desired, whatever happens to it on the way."""
 
-import random
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock, deferLater
-from zope.interface import implementer
 
 from stackd import errors
-from stackd.bus.memory import MemoryBus
-from stackd.drivers.hypervisors.fake import FakeHypervisor, FakeOptions, FakeWorld
-from stackd.interfaces.hypervisor import IHypervisor
+from stackd.drivers.hypervisors.fake import FakeOptions
 from stackd.model.assignments import Assignments, InstanceAssignment
-from stackd.model.faults import Fault, FaultCode
 from stackd.model.guests import Guest, GuestSpec
-from stackd.model.instances import GuestState, InstanceDesired, ObservedInstance, RebootKind
+from stackd.model.instances import GuestState, ObservedInstance, RebootKind
 from stackd.model.networks import Port, WiringState
-from stackd.rules.plans.instance import PlanSettings
-from stackd.testing.cloudends import HeldAssignments, instance
-from stackd.workers.compute import ComputeWorker
-from stackd.workers.settings import WorkerSettings
+from stackd.testing.cloudends import instance
+from tests.workers.computebench import DELETED, RUNNING, STOPPED, A, B, Bench, bench
 
-A, B = "a" * 32, "b" * 32
-DELETED, RUNNING, STOPPED = InstanceDesired.DELETED, InstanceDesired.RUNNING, InstanceDesired.STOPPED
-
-
-class Empty:
-    """An image source whose images are empty files."""
-
-    async def read(self, image_id: str) -> Any:
-        yield b""
-
-
-class Dead(Exception):
-    """Never seen: a driver call of a dead process does not come back."""
-
-
-@implementer(IHypervisor)
-class Fragile:
-    """A driver whose process dies at the n-th verb, before or after it took effect; ``verbs`` are those called."""
-
-    def __init__(self, driver: IHypervisor, dies_at: int = 0, *, after: bool = False) -> None:
-        self._driver, self._dies_at, self._after = driver, dies_at, after
-        self.verbs: list[str] = []
-        self.refusals: dict[str, list[errors.StackdError]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        verb = getattr(self._driver, name)
-        return verb if name in ("capacity", "guests", "look", "close", "console_output") else self._wrapped(name, verb)
-
-    def _wrapped(self, name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
-        async def called(*args: Any) -> Any:
-            self.verbs.append(name)
-            if self.refusals.get(name):
-                raise self.refusals[name].pop(0)
-            if len(self.verbs) == self._dies_at and not self._after:
-                await Deferred()
-            result = await verb(*args)
-            if len(self.verbs) == self._dies_at:
-                await Deferred()
-            return result
-        return called
-
-
-class Bench:
-    """One host with a compute worker, and the cloud's end."""
-
-    def __init__(self, **options: Any) -> None:
-        self.clock = Clock()
-        self.clock.advance(1_700_000_000)
-        self.cloud = HeldAssignments()
-        self.bus = MemoryBus(self.clock)
-        self.world = FakeWorld(self.clock, FakeOptions(**options))
-        self.settings = WorkerSettings(plan=PlanSettings(shutdown_grace=30.0))
-        self.start()
-
-    def start(self, dies_at: int = 0, *, after: bool = False) -> None:
-        """A new worker process on the host."""
-        self.driver = Fragile(FakeHypervisor(self.clock, Empty(), self.world), dies_at, after=after)  # type: ignore
-        self.worker = ComputeWorker(
-            hypervisor=self.driver, host="h1", zone="z", assignments=self.cloud, bus=self.bus, clock=self.clock,
-            randomness=random.Random(3), settings=self.settings)
-        self.worker.startService()
-        self.run(0)
-
-    def die(self) -> None:
-        """The process is gone; what it waited for never comes."""
-        self.worker.stopService()
-
-    def run(self, seconds: float) -> None:
-        """Time passes, in small steps."""
-        self.clock.advance(0)
-        for _ in range(int(seconds * 2)):
-            self.clock.advance(0.5)
-
-    def wake(self) -> None:
-        """As after a commit."""
-        self.bus.wake("compute@h1", {})
-        self.run(0.5)
-
-    def launch(self, id: str = A, **values: Any) -> None:
-        """An instance without interfaces is placed here."""
-        self.cloud.assign("h1", InstanceAssignment(instance=instance(id, "h1", **values)))
-        self.wake()
-
-    def change(self, id: str = A, **values: Any) -> None:
-        """A user's action."""
-        self.cloud.change(id, **values)
-        self.wake()
-
-    def seen(self, id: str = A) -> tuple[GuestState, bool]:
-        """What the cloud knows: the state, and whether the generation is reached."""
-        known = self.cloud.instance(id)
-        return known.observed.state, known.observed.generation == known.generation
-
-    def reported(self, id: str = A) -> list[Any]:
-        """Every word about an instance."""
-        return [one for report in self.cloud.reports for one in report.instances if one.id == id]
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
+__all__ = ["bench"]
 
 
 def test_a_launch_runs_and_is_told_once(bench: Bench) -> None:
@@ -298,6 +189,39 @@ def test_a_crashed_guest_is_started_again(bench: Bench) -> None:
     assert bench.cloud.instance(A).desired is RUNNING
 
 
+def test_a_guest_that_its_host_paused_goes_on_after_a_while_and_is_never_cut(bench: Bench) -> None:
+    bench.launch()
+    bench.world.put(evolve(bench.world.look(A), state=GuestState.PAUSED))
+    bench.run(11)
+    assert bench.seen()[0] is GuestState.PAUSED
+    bench.run(11)
+    assert bench.seen() == (GuestState.RUNNING, True)
+    assert bench.driver.verbs[2:] == ["start"]
+    assert bench.world.consoles[A].count(b"tiny: ready") == 1
+
+
+def test_a_guest_that_pauses_again_and_again_is_let_go_on_ever_more_seldom(bench: Bench) -> None:
+    bench.launch()
+
+    def fill_disk(hours: float) -> None:
+        for _ in range(int(hours * 720)):
+            bench.world.put(evolve(bench.world.look(A), state=GuestState.PAUSED))  # its next write
+            bench.run(5)
+
+    fill_disk(1)
+    assert set(bench.driver.verbs[2:]) == {"start"}
+    first_hour = len(bench.driver.verbs)
+    assert 14 < first_hour < 20
+    fill_disk(1)
+    assert 10 <= len(bench.driver.verbs) - first_hour <= 12
+    assert bench.seen()[0] is GuestState.PAUSED
+    bench.run(700)
+    assert bench.seen() == (GuestState.RUNNING, True)
+    begun = len(bench.driver.verbs)
+    fill_disk(0.01)
+    assert len(bench.driver.verbs) > begun, "it ran for long between"
+
+
 def test_a_guest_that_never_stays_up_is_left_alone_between(bench: Bench) -> None:
     async def start(spec: GuestSpec) -> None:
         bench.driver.verbs.append("start")
@@ -306,91 +230,6 @@ def test_a_guest_that_never_stays_up_is_left_alone_between(bench: Bench) -> None
     bench.launch()
     bench.run(60)
     assert 6 < len(bench.driver.verbs) < 80
-
-
-def test_what_fails_in_passing_is_tried_again(bench: Bench) -> None:
-    bench.driver.refusals["prepare"] = [errors.TransientFailure("Busy.")] * 3
-    bench.launch()
-    bench.run(30)
-    assert bench.seen() == (GuestState.RUNNING, True)
-    assert bench.cloud.instance(A).fault is None
-
-
-@pytest.mark.parametrize(("verb", "failure", "code"), [
-    ("prepare", errors.ImageVanished("The bytes are gone."), FaultCode.IMAGE),
-    ("prepare", errors.PermanentFailure("It refers to other files."), FaultCode.IMAGE),
-    ("start", errors.PermanentFailure("No such machine type."), FaultCode.HYPERVISOR)])
-def test_what_fails_for_good_is_a_fault_once(bench: Bench, verb: str, failure: Any, code: FaultCode) -> None:
-    bench.driver.refusals[verb] = [failure] * 9
-    bench.launch()
-    bench.run(200)
-    fault = bench.cloud.instance(A).fault
-    assert fault is not None
-    assert (fault.code, fault.generation) == (code, 1)
-    assert failure.message in fault.message
-    assert bench.driver.verbs.count(verb) == 1
-    bench.driver.refusals.clear()
-    bench.change()
-    assert bench.seen() == (GuestState.RUNNING, True)
-
-
-def test_what_fails_when_something_else_is_desired_already_is_no_fault(bench: Bench) -> None:
-    bench.launch()
-    bench.change(desired=STOPPED)
-    refused: Deferred[None] = Deferred()
-    look = bench.driver.look
-
-    async def start(spec: GuestSpec) -> None:
-        await refused
-
-    bench.driver.start = start  # type: ignore[attr-defined]
-    bench.change(desired=RUNNING)
-    bench.change(desired=STOPPED)
-
-    async def slow(id: str) -> Guest:
-        await deferLater(bench.clock, 2.0)
-        return await look(id)
-
-    bench.driver.look = slow  # type: ignore[attr-defined]
-    refused.errback(errors.PermanentFailure("No such machine type."))
-    bench.run(30)
-    assert [one.fault for one in bench.reported()] == [None] * 3
-    assert bench.seen() == (GuestState.STOPPED, True)
-
-
-def test_a_fault_stands_through_a_new_worker_and_is_over_when_the_guest_is_as_desired(bench: Bench) -> None:
-    bench.launch()
-    bench.driver.refusals["start"] = [errors.PermanentFailure("No such machine type.")]
-    bench.world.stop(A, GuestState.CRASHED)
-    bench.run(30)
-    bench.die()
-    bench.start()
-    bench.run(1000)
-    fault = bench.cloud.instance(A).fault
-    assert fault is not None and fault.generation == 1
-    bench.world.put(evolve(bench.world.look(A), state=GuestState.RUNNING, shutdown_at=None))
-    bench.run(70)
-    assert bench.cloud.instance(A).fault is None
-    bench.world.stop(A, GuestState.CRASHED)
-    bench.run(30)
-    assert bench.seen() == (GuestState.RUNNING, True), "the worker acts again"
-
-
-def test_a_fault_that_others_found_is_theirs_to_tell(bench: Bench) -> None:
-    fault = Fault(code=FaultCode.NETWORK, generation=1, message="No such network.")
-    bench.launch(fault=fault)
-    bench.run(1000)
-    assert [one.fault for one in bench.reported()] == [None]
-
-
-def test_a_fault_does_not_keep_an_instance_from_being_deleted(bench: Bench) -> None:
-    bench.driver.refusals["start"] = [errors.PermanentFailure("No.")]
-    bench.launch()
-    bench.driver.refusals["remove"] = [errors.PermanentFailure("Disk is read-only.")] * 2
-    bench.change(desired=DELETED)
-    assert "read-only" in str(bench.cloud.instance(A).fault)
-    bench.run(30)
-    assert bench.cloud.instance(A).ended_at is not None
 
 
 def test_what_moved_is_removed_and_what_is_unknown_is_kept(bench: Bench) -> None:
@@ -430,31 +269,6 @@ def test_another_incarnation_is_told_what_the_first_was_told(bench: Bench) -> No
     bench.launch()
     bench.run(60)
     assert bench.seen() == (GuestState.RUNNING, True)
-
-
-def test_a_disk_that_is_gone_is_not_made_anew_from_the_image(bench: Bench) -> None:
-    """A host that was installed anew, or whose disks are not mounted, must not pass an empty guest off as the old."""
-    bench.launch()
-    bench.die()
-    bench.world.drop(A)
-    bench.change(A, launched_at=1.0, observed=ObservedInstance(state=GuestState.RUNNING, generation=1))
-    bench.start()
-    bench.run(60)
-    assert bench.world.look(A).state is GuestState.ABSENT
-    fault = bench.cloud.reports[-1].instances[0].fault
-    assert fault is not None and fault.code is FaultCode.HYPERVISOR
-    assert "disk is not on its host" in fault.message
-
-
-def test_a_disk_that_goes_while_the_guest_runs_is_not_made_anew_either(bench: Bench) -> None:
-    bench.launch()
-    bench.run(300)
-    bench.world.put(evolve(bench.world.look(A), state=GuestState.CRASHED, prepared=False))
-    bench.run(60)
-    fault = bench.cloud.instance(A).fault
-    assert fault is not None and fault.code is FaultCode.HYPERVISOR
-    assert "disk is not on its host" in fault.message
-    assert bench.driver.verbs == ["prepare", "start", "destroy"]
 
 
 def test_the_cloud_is_away_for_a_while(bench: Bench) -> None:

@@ -254,10 +254,12 @@ class Domains:
         """Stopped only when the guest went down in good order or we made it; anything else is a crash."""
         library = self._connection.library
         state, reason = domain.state()
-        if state in (library.VIR_DOMAIN_RUNNING, library.VIR_DOMAIN_BLOCKED, library.VIR_DOMAIN_SHUTDOWN):
+        # A guest that put itself to sleep runs as it likes: it is not ours to wake.
+        if state in (library.VIR_DOMAIN_RUNNING, library.VIR_DOMAIN_BLOCKED, library.VIR_DOMAIN_SHUTDOWN,
+                     library.VIR_DOMAIN_PMSUSPENDED):
             return GuestState.RUNNING
-        if state in (library.VIR_DOMAIN_PAUSED, library.VIR_DOMAIN_PMSUSPENDED):
-            return GuestState.PAUSED
+        if state == library.VIR_DOMAIN_PAUSED:
+            return GuestState.CRASHED if reason == library.VIR_DOMAIN_PAUSED_CRASHED else GuestState.PAUSED
         if state == library.VIR_DOMAIN_NOSTATE:
             return GuestState.UNKNOWN
         orderly = reason in (library.VIR_DOMAIN_SHUTOFF_SHUTDOWN, library.VIR_DOMAIN_SHUTOFF_DESTROYED)

@@ -102,7 +102,14 @@ def _ask_down(instance: Instance, guest: Guest, now: float, settings: PlanSettin
 
 
 def _cut(assignment: InstanceAssignment, guest: Guest, now: float, settings: PlanSettings) -> Step:
-    return Step(Verb.DESTROY, "it hangs or crashed")
+    return Step(Verb.DESTROY, "it is paused or crashed")
+
+
+def _go_on(assignment: InstanceAssignment, guest: Guest, now: float, settings: PlanSettings) -> Step:
+    if guest.reboots < assignment.instance.reboots:
+        return Step(Verb.DESTROY, "a reboot is asked for, and what is paused cannot be asked to shut down")
+    # Most likely its host has no room for what it wrote: that passes, and with its power cut it would be lost.
+    return Step(Verb.START, "it is paused, and is to run")
 
 
 def _make_stopped(assignment: InstanceAssignment, guest: Guest, now: float, settings: PlanSettings) -> Step:
@@ -133,7 +140,7 @@ TABLE: dict[tuple[InstanceDesired, GuestState], _Rule] = {
     (_R, GuestState.ABSENT): _bring_up,
     (_R, GuestState.STOPPED): _bring_up,
     (_R, GuestState.RUNNING): _keep_running,
-    (_R, GuestState.PAUSED): _cut,
+    (_R, GuestState.PAUSED): _go_on,
     (_R, GuestState.CRASHED): _cut,
     (_S, GuestState.UNKNOWN): _look_first,
     (_S, GuestState.ABSENT): _make_stopped,

@@ -26,6 +26,8 @@ def perform(guest: Guest, verb: Verb, reboots: int, now: float) -> Guest:
     if verb is Verb.PREPARE:
         return evolve(guest, prepared=True)
     if verb is Verb.START:
+        if guest.state is GuestState.PAUSED:
+            return evolve(guest, state=GuestState.RUNNING)
         started = guest.reboots if guest.state is GuestState.RUNNING else reboots
         return evolve(guest, state=GuestState.RUNNING, reboots=started, shutdown_at=None, shutdown_generation=None)
     if verb is Verb.SHUTDOWN:
@@ -102,6 +104,13 @@ def test_a_guest_that_shall_run_again_is_up_only_when_an_earlier_shutdown_has_no
     assert not reached(assignment.instance, asked)
     for over in (NOW - 60, NOW + 90):
         assert next_step(assignment, evolve(asked, shutdown_at=over), NOW, SETTINGS).verb is Verb.START
+
+
+def test_a_paused_guest_goes_on_unless_it_is_to_be_rebooted_or_stopped() -> None:
+    paused = a_guest(GuestState.PAUSED)
+    assert next_step(an_assignment(), paused, NOW, SETTINGS).verb is Verb.START
+    for instance in (an_instance(reboots=1), an_instance(desired=STOPPED)):
+        assert next_step(an_assignment(instance), paused, NOW, SETTINGS).verb is Verb.DESTROY
 
 
 def test_a_hard_reboot_does_not_ask() -> None:
