@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, get_type_hints
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 import attrs
 import orjson
@@ -32,7 +33,8 @@ RECORDS = [each for each in SAMPLES if isinstance(each.values[0], type) and attr
 def load(kind: Any, value: Any) -> Any:
     """As the receiver does."""
     if isinstance(kind, dict):
-        return {name: wire.load(hint, value[name]) for name, hint in kind.items()}
+        return {name: wire.load(hint, value[name]) for name, hint in kind.items()
+                if name in value or NoneType not in get_args(hint)}
     return wire.load(kind, value) if kind not in (None, type(None)) else None
 
 
