@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from stackd import errors
 from stackd.config.sections import LOCAL_IMAGES, MEMORY_BUS, Config
+from stackd.daemons.clockwatch import ClockWatch
 from stackd.daemons.metrics import Metrics
 from stackd.daemons.secretfiles import kept
 from stackd.drivers import loading
@@ -54,6 +55,7 @@ class PlainParts:
         self.random: Random = SystemRandom()
         self.state = Path(config.cloud.state)
         self.metrics = Metrics()
+        self._clock_watch = ClockWatch(reactor)
 
     @cached_property
     def threads(self) -> ThreadExecutor:
@@ -92,6 +94,7 @@ class PlainParts:
 
     def start(self) -> None:
         """Start what has to be started before those who use it."""
+        self._clock_watch.start()
         if IService.providedBy(self.bus):
             IService(self.bus).startService()
 
@@ -103,6 +106,7 @@ class PlainParts:
 
     def close(self) -> None:
         """Let go of threads and connections."""
+        self._clock_watch.stop()
         if "images" in self.__dict__ and IConnected.providedBy(self.images):
             IConnected(self.images).close()
         if "threads" in self.__dict__:

@@ -48,6 +48,8 @@ class _Entry:
 
 
 NEVER = float("inf")
+WORTH_MOVING = 1.0
+"""Seconds by which a clock is set back; less is no harm."""
 
 
 class WorkQueue:
@@ -66,6 +68,7 @@ class WorkQueue:
         self._counter = 0
         self._alarm: Any = None
         self._alarm_at = NEVER
+        self._read = float("-inf")
         self._turn_comes = False
         self._started = False
         self._running = 0
@@ -100,7 +103,7 @@ class WorkQueue:
         if entry is None:
             entry = self._entries[key] = _Entry()
         entry.forgotten = False
-        due = self._clock.seconds() + delay
+        due = self._now() + delay
         if entry.running:
             entry.again = min(entry.again, due)
         elif not entry.ready:
@@ -148,18 +151,35 @@ class WorkQueue:
             if self._started:
                 self._set_alarm()
 
+    def _now(self) -> float:
+        now, before = self._clock.seconds(), self._read
+        self._read = now
+        self._set_back(before - now)
+        return now
+
+    def _set_back(self, seconds: float) -> None:
+        """Where the clock was set back by so much, what was due in a while is due in a while still."""
+        if seconds > WORTH_MOVING:
+            for entry in self._entries.values():
+                entry.due -= seconds
+                entry.again -= seconds
+            self._timers = [(due - seconds, number, key) for due, number, key in self._timers]
+            self._alarm_at -= seconds
+
     def _set_alarm(self) -> None:
         """One delayed call for the earliest of all."""
+        now = self._now()
         if not self._timers or self._timers[0][0] >= self._alarm_at:
             return
         if self._alarm is not None and self._alarm.active():
             self._alarm.cancel()
         self._alarm_at = self._timers[0][0]
-        self._alarm = self._clock.callLater(max(0.0, self._alarm_at - self._clock.seconds()), self._ring)
+        self._alarm = self._clock.callLater(max(0.0, self._alarm_at - now), self._ring)
 
     def _ring(self) -> None:
+        now = self._now()
+        self._set_back(self._alarm_at - now)  # it comes early only if the clock was set back, and it moved as well
         self._alarm, self._alarm_at = None, NEVER
-        now = self._clock.seconds()
         while self._timers and self._timers[0][0] <= now:
             due, _, key = heapq.heappop(self._timers)
             entry = self._entries.get(key)
@@ -203,7 +223,7 @@ class WorkQueue:
         self._finish(key, entry, wanted)
 
     def _finish(self, key: str, entry: _Entry, wanted: float | None) -> None:
-        now = self._clock.seconds()
+        now = self._now()
         again = entry.again
         entry.again = NEVER
         if entry.forgotten:

@@ -180,7 +180,8 @@ class SchedulerService(Service):
         return f"{self._random.getrandbits(128):032x}"
 
     async def _refresh(self) -> None:
-        if self._clock.seconds() - self._read_at >= self._settings.refresh:
+        # A clock that was set back must not keep us from reading.
+        if not 0 <= self._clock.seconds() - self._read_at < self._settings.refresh:
             self._hosts = await self._database.read(self._listing.read, self._settings.host_gone)
             self._read_at = self._clock.seconds()
             if self._hears is not (hears := any(host.alive for host in self._hosts.values())):
@@ -268,7 +269,7 @@ class SchedulerService(Service):
 
     def _just_hears(self) -> bool:
         """Whether not all hosts could be heard yet: after a long outage they come back one by one."""
-        return self._clock.seconds() - self._hearing_since < self._settings.host_gone
+        return 0 <= self._clock.seconds() - self._hearing_since < self._settings.host_gone
 
 
 def _behind(reservation_id: str) -> str:

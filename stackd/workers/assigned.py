@@ -61,7 +61,7 @@ class Assigned:
             self._who = await self._hello()
             self.session = await self._assignments.hello(self._who)
         now = self._clock.seconds()
-        held = await self._held() if now - self._said_held >= self._settings.resync else None
+        held = await self._held() if not 0 <= now - self._said_held < self._settings.resync else None
         fetched = await self._all_pages(held)
         if fetched.full and self.version.incarnation:
             # The cloud was restored from a backup: its count of sessions went back too.

@@ -90,3 +90,12 @@ def test_they_are_dropped_rather_than_raise(waking: Waking, wires: Wires, clock:
     waking.add("b", {})
     clock.advance(1)
     assert wires.sent == [("b", {})]
+
+
+def test_a_clock_that_was_set_back_holds_up_no_wake(waking: Waking, wires: Wires, clock: Clock) -> None:
+    waking.add("a", {})
+    clock.advance(0)
+    clock.rightNow -= 3600
+    waking.add("b", {})
+    clock.advance(0.02)
+    assert wires.sent == [("a", {}), ("b", {})]

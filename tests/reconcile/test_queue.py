@@ -264,3 +264,20 @@ def test_whatever_happens_no_key_runs_twice_at_once_and_every_wake_is_answered(a
         work.clock.advance(1.0)
         owed.difference_update(work.keys()[began:])
     assert not owed
+
+
+def test_a_clock_that_was_set_back_holds_up_no_key() -> None:
+    """Its timers are moved by the daemon; the keys that wait for them come soon after."""
+    work = Work()
+    work.answers.update({"a": [20.0], "b": [90.0]})
+    for key in ("a", "b"):
+        work.queue.add(key)
+    work.clock.advance(5)
+    work.clock.rightNow -= 3600
+    for call in work.clock.getDelayedCalls():
+        call.delay(-3600)
+    began = len(work.began)
+    work.clock.pump([1.0] * 21)
+    assert work.keys()[began:] == ["a"]
+    work.clock.pump([1.0] * 71)
+    assert work.keys()[began:] == ["a", "b"]

@@ -37,7 +37,9 @@ class Waking:
             self._wakes[address, orjson.dumps(body)] = body
             if not self._under_way:
                 self._under_way = True
-                self._clock.callLater(max(0.0, self._not_before - self._clock.seconds()), self._round)
+                # Not longer than the pause, though the clock was set back meanwhile.
+                pause = min(self._not_before - self._clock.seconds(), self._settings.wake_pause)
+                self._clock.callLater(max(0.0, pause), self._round)
 
     def _round(self) -> None:
         try:
