@@ -1,7 +1,7 @@
 """What a daemon waits for comes in time though the clock of its machine is set back.
 
 Twisted's timers are moments of that clock: set back by an hour, none of them would come for an hour. A thread of its
-own, which no timer wakes, sees it and moves them all. ``plainparts`` starts it in every daemon; the process ends it.
+own, which no timer wakes, sees it and moves them all. ``plainparts`` and ``prefork`` start it in every process.
 """
 
 import threading

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stackd.bus.amqp.connection import Backoff
+from stackd.daemons.clockwatch import ClockWatch
 from stackd.daemons.listening import bound
 
 log = Logger()
@@ -71,6 +72,7 @@ class Master(MultiService):
         """``posts`` are of one daemon at one ``host``; one that is to end has ``patience`` seconds for requests."""
         super().__init__()  # type: ignore[no-untyped-call]
         self._host = host
+        self._clock_watch = ClockWatch(reactor)
         self._sockets: dict[int, socket.socket] = {}
         self.workers = [Worker(reactor, post, self._sockets, patience) for post in posts]
 
@@ -83,6 +85,7 @@ class Master(MultiService):
     def startService(self) -> None:
         """Start the workers."""
         super().startService()  # type: ignore[no-untyped-call]
+        self._clock_watch.start()
         for worker in self.workers:
             worker.start()
 
@@ -95,6 +98,7 @@ class Master(MultiService):
             each.close()
         await gatherResults([ensureDeferred(worker.stop()) for worker in self.workers])
         await super().stopService()  # type: ignore[no-untyped-call]
+        self._clock_watch.stop()
 
 
 class Worker(ProcessProtocol):

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 GOES_ON = """
 import random
 from twisted.internet import reactor, task
 from stackd.config.sections import Config
 from stackd.daemons.plainparts import PlainParts
+from stackd.daemons.prefork import Master
 from stackd.reconcile.queue import QueueSettings, WorkQueue
 
 right, off = type(reactor).seconds, [0.0]
@@ -21,8 +24,7 @@ async def look(key):
 def stepped():
     off[0] = -3600.0
 
-parts = PlainParts(reactor, Config())
-parts.start()
+{begun}
 queue = WorkQueue(reactor, look, random.Random(1), QueueSettings(resync=4.0))
 queue.add("round")
 queue.start()
@@ -33,8 +35,11 @@ reactor.run()
 """
 
 
-def test_timers_go_on_when_the_clock_is_set_back() -> None:
-    ended = subprocess.run([sys.executable, "-c", GOES_ON], capture_output=True, text=True, timeout=30, check=False)
+@pytest.mark.parametrize("begun", [
+    "PlainParts(reactor, Config()).start()", "Master(reactor, [], 'localhost', 1.0).startService()"])
+def test_timers_go_on_when_the_clock_is_set_back(begun: str) -> None:
+    program = GOES_ON.replace("{begun}", begun)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.split().count("tick") >= 3
     assert ended.stdout.split().count("round") >= 2
