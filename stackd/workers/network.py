@@ -270,7 +270,8 @@ class NetworkWorker(HostWorker):
         words += [PortReport(id=id, observed=WiringState.ABSENT, generation=one.fault.generation, fault=one.fault)
                   for id, one in self._poisoned.items()]
         left = [after for after in (self._say(word) for word in words) if after is not None]
-        left += [max(one.again - self.clock.seconds(), 0.0) for one in self._poisoned.values()]
+        # Not at once: one that neither failed nor is seen must not be looked for without end.
+        left += [max(one.again - self.clock.seconds(), 1.0) for one in self._poisoned.values()]
         return min(left, default=None)
 
     def _say(self, word: Word) -> float | None:
