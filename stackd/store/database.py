@@ -47,7 +47,8 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.02, 0.5
 class Transaction:
     """One transaction as its function sees it. ``now`` is its time in epoch seconds.
 
-    ``mark`` is the id of an event it recorded, the proof that it was committed; empty while there is none.
+    ``mark`` is the id of an event it recorded, the proof that it was committed; empty while there is none. ``wrote``
+    tells whether anything was asked of the database that it has to keep.
     """
 
     def __init__(self, connection: Connection, now: float, writing: bool = False) -> None:
@@ -57,12 +58,14 @@ class Transaction:
         self.writing = writing
         self.dialect = connection.dialect.name
         self.mark = ""
+        self.wrote = False
         self.wakes: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self._stamps: dict[str, dict[tuple[str, str], bool]] = {}
         self._used: dict[str, Used] = {}
 
     def execute(self, statement: Executable, parameters: Any = None) -> "CursorResult[*tuple[Any, ...]]":
         """Run one statement."""
+        self.wrote = self.wrote or not statement.is_select
         return self.connection.execute(statement, parameters)
 
     def wake(self, address: str, body: dict[str, Any] | None = None) -> None:
@@ -252,7 +255,7 @@ class Database:
 
 def _keep_unanswered(work: _Work, tx: Transaction, outcome: Any, error: exc.DBAPIError) -> None:
     """The commit failed: when the database went away in it, keep what is needed to find out whether it happened."""
-    if trouble_of(error) is not Trouble.AWAY or tx.dialect == "sqlite":
+    if trouble_of(error) is not Trouble.AWAY or tx.dialect == "sqlite" or not tx.wrote:
         return
     if not tx.mark:
         raise errors.OutcomeUnknown("The database went away while it kept the change.",

@@ -130,19 +130,18 @@ def test_private_images_of_the_other_cloud_are_not_for_strangers(images: list[Ru
 
 
 def test_an_image_deleted_before_its_bytes_were_fetched(images: list[Running], cloud: Running) -> None:
-    """Ends the instance, with words that say why."""
+    """What was launched by then boots: the other stackd keeps the bytes for a while, and who reads all gets them."""
     publish(images[-1], "doomed")
     client = cloud.ec2()
-    first = launch(client, ec2_image(client, "tiny"), BIG)
+    first, doomed = launch(client, ec2_image(client, "tiny"), BIG), ec2_image(client, "doomed")
     wait_for_state(client, first, "running")
-    second = launch(client, ec2_image(client, "doomed"), BIG)
+    second = launch(client, doomed, BIG)
     admin = openstack_of(images[-1], "stackd-admin")
     admin.image.delete_image(admin.image.find_image("doomed"))
     client.terminate_instances(InstanceIds=[first])
-    ended = wait_for_state(client, second, "terminated")
-    assert "no bytes in the image service any more" in ended["StateReason"]["Message"]
+    wait_for_state(client, second, "running")
     with pytest.raises(ClientError, match="InvalidAMIID.NotFound"):
-        launch(client, ended["ImageId"])
+        launch(client, doomed)
 
 
 def test_while_the_image_service_is_away(images: list[Running], cloud: Running) -> None:

@@ -131,7 +131,20 @@ async def test_a_commit_whose_answer_is_lost_happens_once(database: Database, co
 async def test_without_an_event_nobody_can_know(database: Database) -> None:
     lose_answers(database, 1, committed=True)
     with pytest.raises(errors.OutcomeUnknown):
-        await database.write(hosts.incarnation)
+        await database.write(hosts.renew_incarnation)
+
+
+@ensureDeferred
+@SERVERS
+async def test_what_wrote_nothing_is_done_again(database: Database) -> None:
+    """As by a scheduler when others were faster: it holds locks, and gives nobody a host."""
+    crowd = Crowd(database)
+    await crowd.settle()
+    await crowd.launch()
+    pending = await crowd.pending()
+    assert await crowd.claim(pending)
+    lose_answers(database, 1, committed=True)
+    assert await crowd.claim(pending) == frozenset()
 
 
 @ensureDeferred
